@@ -1,0 +1,1 @@
+//! Loops over slices. They know no layer, no graph and no Python.

@@ -1,0 +1,15 @@
+//! lamina: layers, training and inference of small and medium neural networks on a CPU.
+//!
+//! The way of the data: a [`graph::Graph`] of layers and calls, a plan of memory for one batch size and mode,
+//! and a runner that executes whole training steps. `docs/architecture.md` tells who may import whom.
+
+pub mod error;
+pub mod kernels;
+pub mod parallel;
+pub mod real;
+pub mod rng;
+pub mod shape;
+
+pub use error::{Error, Result};
+pub use real::Real;
+pub use shape::Shape;
