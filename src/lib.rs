@@ -3,10 +3,14 @@
 //! The way of the data: a [`graph::Graph`] of layers and calls, a plan of memory for one batch size and mode,
 //! and a runner that executes whole training steps. `docs/architecture.md` tells who may import whom.
 
+pub mod constraint;
 pub mod error;
+pub mod identifier;
+pub mod init;
 pub mod kernels;
 pub mod parallel;
 pub mod real;
+pub mod regularizer;
 pub mod rng;
 pub mod shape;
 
