@@ -1,1 +1,3 @@
 //! Loops over slices. They know no layer, no graph and no Python.
+
+pub mod denormals;
