@@ -1,3 +1,5 @@
 //! Loops over slices. They know no layer, no graph and no Python.
 
+pub mod broadcast;
 pub mod denormals;
+pub mod gather;

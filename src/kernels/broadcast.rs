@@ -1,0 +1,253 @@
+//! Element-wise folds of tensors of different shapes, and the sums that lead gradients back.
+//!
+//! Shapes meet as in Keras's merging layers: the batch axes are one and the same, all others are aligned at the end;
+//! an axis that is missing or 1 is repeated.
+
+use crate::parallel::for_each_chunk_mut;
+use crate::real::Real;
+
+/// Elements one chunk holds at least.
+const CHUNK: usize = 1 << 14;
+
+/// How an input lies under the output it is repeated to.
+#[derive(Debug, Clone, Copy)]
+pub struct Aligned<'a> {
+    output: &'a [usize],
+    input: &'a [usize],
+}
+
+impl<'a> Aligned<'a> {
+    /// An input of sizes `input` under an output of sizes `output`.
+    pub fn new(output: &'a [usize], input: &'a [usize]) -> Self {
+        debug_assert!(input.len() <= output.len());
+        Self { output, input }
+    }
+
+    /// Whether nothing is repeated.
+    pub fn is_same(&self) -> bool {
+        self.output == self.input
+    }
+
+    /// The size of the input along an axis of the output.
+    fn input_axis(&self, axis: usize) -> usize {
+        let missing = self.output.len() - self.input.len();
+        match axis {
+            0 => self.input[0],
+            _ if axis > missing => self.input[axis - missing],
+            _ => 1,
+        }
+    }
+
+    /// Elements in a row of the output.
+    pub fn width(&self) -> usize {
+        self.output.last().copied().unwrap_or(1)
+    }
+
+    /// Rows of the output in one sample.
+    fn rows_per_sample(&self) -> usize {
+        let last = self.output.len() - 1;
+        self.output
+            .get(1..last)
+            .map_or(1, |axes| axes.iter().product())
+    }
+
+    /// Whether one element of the input meets a whole row of the output.
+    pub fn is_constant_in_rows(&self) -> bool {
+        self.input_axis(self.output.len() - 1) != self.width()
+    }
+
+    /// The first element of the input that meets row `row` of the output.
+    pub fn row(&self, mut row: usize) -> usize {
+        let last = self.output.len() - 1;
+        let (mut offset, mut stride) = (0, self.input_axis(last));
+        for axis in (0..last).rev() {
+            let index = row % self.output[axis];
+            row /= self.output[axis];
+            let size = self.input_axis(axis);
+            if size > 1 {
+                offset += index * stride;
+                stride *= size;
+            }
+        }
+        offset
+    }
+}
+
+/// `output = op(output, input)` with the input repeated to the output's shape.
+pub fn fold<F: Real>(
+    output: &mut [F],
+    input: &[F],
+    aligned: Aligned<'_>,
+    op: impl Fn(F, F) -> F + Sync,
+) {
+    if output.is_empty() {
+        return;
+    }
+    if aligned.is_same() {
+        for_each_chunk_mut(output, CHUNK, |chunk, part| {
+            let input = &input[chunk * CHUNK..];
+            part.iter_mut()
+                .zip(input)
+                .for_each(|(y, &x)| *y = op(*y, x));
+        });
+        return;
+    }
+    let width = aligned.width();
+    let rows = CHUNK.div_ceil(width);
+    for_each_chunk_mut(output, rows * width, |chunk, part| {
+        for (i, output) in part.chunks_exact_mut(width).enumerate() {
+            let start = aligned.row(chunk * rows + i);
+            if aligned.is_constant_in_rows() {
+                let x = input[start];
+                output.iter_mut().for_each(|y| *y = op(*y, x));
+            } else {
+                let input = &input[start..start + width];
+                output
+                    .iter_mut()
+                    .zip(input)
+                    .for_each(|(y, &x)| *y = op(*y, x));
+            }
+        }
+    });
+}
+
+/// `output = op(a, b)`, all of one shape.
+pub fn zip<F: Real>(output: &mut [F], a: &[F], b: &[F], op: impl Fn(F, F) -> F + Sync) {
+    assert!(
+        output.len() == a.len() && output.len() == b.len(),
+        "three tensors of one shape"
+    );
+    for_each_chunk_mut(output, CHUNK, |chunk, part| {
+        let (a, b) = (&a[chunk * CHUNK..], &b[chunk * CHUNK..]);
+        for ((y, &a), &b) in part.iter_mut().zip(a).zip(b) {
+            *y = op(a, b);
+        }
+    });
+}
+
+/// `grad = factor * sum of grad_output` over the axes along which the input was repeated; added if `accumulate`.
+pub fn sum_to<F: Real>(
+    grad: &mut [F],
+    accumulate: bool,
+    grad_output: &[F],
+    factor: F,
+    aligned: Aligned<'_>,
+) {
+    if aligned.is_same() {
+        for_each_chunk_mut(grad, CHUNK, |chunk, part| {
+            let dy = &grad_output[chunk * CHUNK..];
+            if accumulate {
+                part.iter_mut()
+                    .zip(dy)
+                    .for_each(|(dx, &dy)| *dx += factor * dy);
+            } else {
+                part.iter_mut()
+                    .zip(dy)
+                    .for_each(|(dx, &dy)| *dx = factor * dy);
+            }
+        });
+        return;
+    }
+    if !accumulate {
+        grad.fill(F::ZERO);
+    }
+    if grad.is_empty() || grad_output.is_empty() {
+        return;
+    }
+    // Samples do not share elements: each is summed by one thread, in the order of its rows.
+    let (width, rows) = (aligned.width(), aligned.rows_per_sample());
+    let per_sample = grad.len() / aligned.output[0];
+    let samples = CHUNK.div_ceil(rows * width);
+    for_each_chunk_mut(grad, samples * per_sample, |chunk, part| {
+        let first_sample = chunk * samples;
+        let first_row = first_sample * rows;
+        let rows = rows * (part.len() / per_sample);
+        let dy = &grad_output[first_row * width..(first_row + rows) * width];
+        for (i, dy) in dy.chunks_exact(width).enumerate() {
+            let start = aligned.row(first_row + i) - first_sample * per_sample;
+            if aligned.is_constant_in_rows() {
+                part[start] += factor * dy.iter().copied().sum::<F>();
+            } else {
+                let dx = &mut part[start..start + width];
+                dx.iter_mut()
+                    .zip(dy)
+                    .for_each(|(dx, &dy)| *dx += factor * dy);
+            }
+        }
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folded(output: &[usize], input: &[usize], x: &[f32]) -> Vec<f32> {
+        let mut y = vec![0.0; output.iter().product()];
+        fold(&mut y, x, Aligned::new(output, input), |y, x| y + x);
+        y
+    }
+
+    #[test]
+    fn missing_and_single_axes_are_repeated() {
+        let x = [1.0, 2.0, 3.0, 4.0];
+        assert_eq!(folded(&[2, 2], &[2, 2], &x), x);
+        assert_eq!(
+            folded(&[2, 2, 2], &[2, 2], &x),
+            [1.0, 2.0, 1.0, 2.0, 3.0, 4.0, 3.0, 4.0]
+        );
+        assert_eq!(
+            folded(&[2, 2, 2], &[2, 2, 1], &x),
+            [1.0, 1.0, 2.0, 2.0, 3.0, 3.0, 4.0, 4.0]
+        );
+        assert_eq!(
+            folded(&[2, 3], &[2], &[1.0, 2.0]),
+            [1.0, 1.0, 1.0, 2.0, 2.0, 2.0]
+        );
+        assert_eq!(folded(&[4], &[4], &x), x);
+        assert_eq!(
+            folded(&[1, 2, 2, 1], &[1, 2, 1, 1], &[1.0, 2.0]),
+            [1.0, 1.0, 2.0, 2.0]
+        );
+    }
+
+    #[test]
+    fn gradients_are_summed_over_repeated_axes() {
+        let dy: Vec<f32> = (1..=8).map(|i| i as f32).collect();
+        let summed = |input: &[usize], accumulate| {
+            let mut dx = vec![100.0; input.iter().product()];
+            sum_to(
+                &mut dx,
+                accumulate,
+                &dy,
+                2.0,
+                Aligned::new(&[2, 2, 2], input),
+            );
+            dx
+        };
+        assert_eq!(summed(&[2, 2], false), [8.0, 12.0, 24.0, 28.0]);
+        assert_eq!(summed(&[2, 2, 1], true), [106.0, 114.0, 122.0, 130.0]);
+        assert_eq!(summed(&[2, 1, 1], false), [20.0, 52.0]);
+        assert_eq!(summed(&[2], false), [20.0, 52.0]);
+        assert_eq!(summed(&[2, 2, 2], false)[7], 16.0);
+    }
+
+    #[test]
+    fn many_samples_are_cut_into_chunks_without_a_seam() {
+        let (batch, time, width) = (700, 5, 11);
+        let dy: Vec<f32> = (0..batch * time * width).map(|i| (i % 13) as f32).collect();
+        let mut dx = vec![0.0; batch * width];
+        sum_to(
+            &mut dx,
+            false,
+            &dy,
+            1.0,
+            Aligned::new(&[batch, time, width], &[batch, 1, width]),
+        );
+        for b in 0..batch {
+            for k in 0..width {
+                let sum: f32 = (0..time).map(|t| dy[(b * time + t) * width + k]).sum();
+                assert_eq!(dx[b * width + k], sum);
+            }
+        }
+    }
+}
