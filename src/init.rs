@@ -8,6 +8,8 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Known};
+use crate::real::Real;
+use crate::rng::Stream;
 
 /// How a weight starts. Read from a name or a Keras config.
 ///
@@ -283,6 +285,17 @@ impl TryFrom<Value> for Initializer {
                 Self::VarianceScaling(scaling)
             }
         })
+    }
+}
+
+impl Initializer {
+    /// Fills `values`, a weight of this shape, with start values that follow from `seed`.
+    pub fn fill<F: Real>(&self, _shape: &[usize], values: &mut [F], seed: u64) -> Result<()> {
+        match self {
+            Self::Constant(value) => values.fill(F::of(*value)),
+            _ => Stream::new(seed, 0, 0).fill_uniform(values, 0),
+        }
+        Ok(())
     }
 }
 

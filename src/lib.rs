@@ -3,16 +3,31 @@
 //! The way of the data: a [`graph::Graph`] of layers and calls, a plan of memory for one batch size and mode,
 //! and a runner that executes whole training steps. `docs/architecture.md` tells who may import whom.
 
+pub mod arena;
+pub mod config;
 pub mod constraint;
 pub mod error;
+pub mod execute;
+pub mod graph;
 pub mod identifier;
 pub mod init;
 pub mod kernels;
+pub mod layer;
+pub mod layers;
+pub mod named_layer;
 pub mod parallel;
+pub mod param;
+pub mod placed;
+pub mod plan;
 pub mod real;
 pub mod regularizer;
 pub mod rng;
+pub mod runner;
 pub mod shape;
+#[doc(hidden)]
+pub mod testing;
+pub mod training;
+pub mod variables;
 
 pub use error::{Error, Result};
 pub use real::Real;

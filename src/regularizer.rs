@@ -5,6 +5,11 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Known};
+use crate::parallel::{for_each_chunk_mut, sum_chunks};
+use crate::real::Real;
+
+/// Elements of one partial sum. Part of what fixes the bits of a penalty.
+const CHUNK: usize = 8192;
 
 /// A penalty on the size of weights or activations. Read from a name or a Keras config.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
@@ -78,5 +83,89 @@ impl TryFrom<Value> for Regularizer {
             }
         }
         Ok(Self::L1L2 { l1, l2 })
+    }
+}
+
+impl Regularizer {
+    /// What `values` cost.
+    pub fn penalty<F: Real>(&self, values: &[F]) -> f64 {
+        let Self::L1L2 { l1, l2 } = *self;
+        sum_chunks(values.len(), CHUNK, |range| {
+            // sum(|w| * (l1 + l2 * |w|)), the sums of both penalties in one
+            values[range]
+                .iter()
+                .map(|w| {
+                    let size = w.f64().abs();
+                    size * (l1 + l2 * size)
+                })
+                .sum()
+        })
+    }
+
+    /// Adds `factor` times the gradient of the penalty, `l1 * sign(w) + 2 * l2 * w`.
+    pub fn add_gradient<F: Real>(&self, values: &[F], factor: f64, grad_values: &mut [F]) {
+        let Self::L1L2 { l1, l2 } = *self;
+        let (l1, l2) = (F::of(factor * l1), F::of(factor * 2.0 * l2));
+        for_each_chunk_mut(grad_values, CHUNK, |index, grads| {
+            for (g, &w) in grads.iter_mut().zip(&values[index * CHUNK..]) {
+                let sign =
+                    F::of_usize(usize::from(w > F::ZERO)) - F::of_usize(usize::from(w < F::ZERO));
+                *g += l1 * sign + l2 * w;
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn defaults_are_those_of_the_class() {
+        for (value, l1, l2) in [
+            (json!("l1"), 0.01, 0.0),
+            (json!("L2"), 0.0, 0.01),
+            (json!("l1_l2"), 0.0, 0.0),
+            (
+                json!({"class_name": "L1L2", "config": {"l1": 0.5, "l2": null}}),
+                0.5,
+                0.0,
+            ),
+        ] {
+            assert_eq!(
+                Regularizer::try_from(value).unwrap(),
+                Regularizer::L1L2 { l1, l2 }
+            );
+        }
+    }
+
+    #[test]
+    fn penalty_and_gradient_follow_the_formula() {
+        let regularizer = Regularizer::L1L2 { l1: 0.5, l2: 0.25 };
+        let values = [1.0f64, -2.0, 0.0];
+        assert_eq!(regularizer.penalty(&values), 0.5 * 3.0 + 0.25 * 5.0);
+        let mut grads = [1.0; 3];
+        regularizer.add_gradient(&values, 2.0, &mut grads);
+        assert_eq!(
+            grads,
+            [1.0 + 2.0 * (0.5 + 0.5), 1.0 - 2.0 * (0.5 + 1.0), 1.0]
+        );
+    }
+
+    #[test]
+    fn negative_factors_and_what_is_missing_are_refused() {
+        for (value, text) in [
+            (
+                json!({"class_name": "L2", "config": {"l2": -1.0}}),
+                "L2: expected a non-negative number for l2, got l2=-1",
+            ),
+            (
+                json!("OrthogonalRegularizer"),
+                "expected the regularizer L1, L2 or L1L2, got OrthogonalRegularizer. OrthogonalRegularizer is not available yet.",
+            ),
+        ] {
+            assert_eq!(Regularizer::try_from(value).unwrap_err().to_string(), text);
+        }
     }
 }

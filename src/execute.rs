@@ -1,0 +1,166 @@
+//! Running a plan: the forward steps, and the way back.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::arena::Arena;
+use crate::error::{Error, Result};
+use crate::graph::Graph;
+use crate::layer::{Backward, Call, Forward};
+use crate::plan::{BackwardStep, Plan, Step, WeightPlaces};
+use crate::real::Real;
+
+/// Everything one run of a plan works with.
+#[derive(Debug)]
+pub struct Execution<'a, F> {
+    /// The structure.
+    pub graph: &'a Graph<F>,
+    /// The plan.
+    pub plan: &'a mut Plan,
+    /// Activations, their gradients, scratch.
+    pub arena: &'a mut Arena<F>,
+    /// Gradients of weights.
+    pub grads: &'a mut Arena<F>,
+    /// Weights of role `State` as this run changes them.
+    pub states: &'a mut Arena<F>,
+    /// All weights.
+    pub weights: &'a [F],
+    /// Where they lie.
+    pub places: &'a WeightPlaces,
+    /// Which layers learn, by number.
+    pub trainable: &'a [bool],
+    /// The seed and the step that random numbers depend on.
+    pub random: (u64, u64),
+    /// Set by another thread to stop.
+    pub cancel: &'a AtomicBool,
+}
+
+impl<F: Real> Execution<'_, F> {
+    fn check_cancel(&self) -> Result<()> {
+        if self.cancel.load(Ordering::Relaxed) {
+            Err(Error::Interrupted)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Runs the nodes in order; returns the penalties on their outputs.
+    pub fn forward(&mut self) -> Result<f64> {
+        let mut penalty = 0.0;
+        for i in 0..self.plan.steps.len() {
+            self.check_cancel()?;
+            let step = &self.plan.steps[i];
+            let node = &self.graph.nodes()[step.node];
+            if let Some(half) = &step.forward {
+                let call = call(
+                    step,
+                    node.member,
+                    self.weights,
+                    self.places,
+                    self.trainable,
+                    self.random,
+                );
+                let work = self.arena.views(&half.work);
+                let states = self.states.views(&half.weights);
+                node.layer
+                    .forward(Forward {
+                        call,
+                        pieces: &half.pieces,
+                        work,
+                        states,
+                    })
+                    .map_err(|e| e.at(self.graph.place(step.node)))?;
+            }
+            if let Some(regularizer) = self.graph.layers()[node.member].activity_regularizer() {
+                let output = &self.arena.values()[step.output.offset..][..step.output.len];
+                penalty += regularizer.penalty(output) / batch(step);
+            }
+        }
+        Ok(penalty)
+    }
+
+    /// Runs the way back; gradients of the outputs that the loss gives must be in place.
+    pub fn backward(&mut self) -> Result<()> {
+        for i in 0..self.plan.backward.len() {
+            self.check_cancel()?;
+            match &self.plan.backward[i] {
+                BackwardStep::Layer { node: number, half } => {
+                    let step = &self.plan.steps[*number];
+                    let node = &self.graph.nodes()[*number];
+                    let call = call(
+                        step,
+                        node.member,
+                        self.weights,
+                        self.places,
+                        self.trainable,
+                        self.random,
+                    );
+                    let work = self.arena.views(&half.work);
+                    let grads = self.grads.views(&half.weights);
+                    node.layer
+                        .backward(Backward {
+                            call,
+                            pieces: &half.pieces,
+                            work,
+                            grads,
+                        })
+                        .map_err(|e| e.at(self.graph.place(*number)))?;
+                }
+                BackwardStep::Pass { work, accumulate } => {
+                    let views = self.arena.views(work);
+                    let (from, to) = (views.read(0), views.write(1));
+                    if *accumulate {
+                        to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
+                    } else {
+                        to.copy_from_slice(from);
+                    }
+                }
+                BackwardStep::Penalty {
+                    node: number,
+                    work,
+                    accumulate,
+                } => {
+                    let step = &self.plan.steps[*number];
+                    let node = &self.graph.nodes()[*number];
+                    let views = self.arena.views(work);
+                    let (output, grad) = (views.read(0), views.write(1));
+                    if !accumulate {
+                        grad.fill(F::ZERO);
+                    }
+                    if let Some(regularizer) =
+                        self.graph.layers()[node.member].activity_regularizer()
+                    {
+                        regularizer.add_gradient(output, 1.0 / batch(step), grad);
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keras divides the penalty on an output by the size of the batch.
+fn batch(step: &Step) -> f64 {
+    step.output_shapes[0].first().copied().unwrap_or(1).max(1) as f64
+}
+
+fn call<'a, F: Real>(
+    step: &'a Step,
+    member: usize,
+    weights: &'a [F],
+    places: &'a WeightPlaces,
+    trainable: &[bool],
+    (seed, count): (u64, u64),
+) -> Call<'a, F> {
+    Call {
+        input_shapes: &step.input_shapes,
+        output_shapes: &step.output_shapes,
+        weights,
+        params: &places.values[member],
+        training: step.training,
+        trainable: trainable[member],
+        defers_activation: step.defers_activation,
+        seed,
+        node: step.node as u32,
+        step: count,
+    }
+}

@@ -1,0 +1,120 @@
+//! A layer with its name and weights: what models share.
+
+use std::sync::{Arc, OnceLock};
+
+use serde_json::Value;
+
+use crate::error::{Error, Result};
+use crate::layer::Layer;
+use crate::layers::create;
+use crate::param::ParamSpec;
+use crate::real::Real;
+use crate::regularizer::Regularizer;
+use crate::shape::Shape;
+use crate::variables::Variables;
+
+/// A layer, its name, and — once built — its weights.
+#[derive(Debug)]
+pub struct NamedLayer<F> {
+    name: String,
+    config: Value,
+    layer: Arc<dyn Layer<F>>,
+    activity_regularizer: Option<Regularizer>,
+    variables: OnceLock<Arc<Variables<F>>>,
+}
+
+impl<F: Real> NamedLayer<F> {
+    /// The layer of this kind and configuration.
+    pub fn new(
+        kind: &str,
+        name: &str,
+        config: Value,
+        activity_regularizer: Option<Regularizer>,
+    ) -> Result<Self> {
+        let layer = create(kind, &config).map_err(|e| e.at(format!("{kind} \"{name}\"")))?;
+        Ok(Self {
+            name: name.to_owned(),
+            config,
+            layer,
+            activity_regularizer,
+            variables: OnceLock::new(),
+        })
+    }
+
+    /// The user's name of the layer.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The layer as errors name it: `Dense "dense_1"`.
+    pub fn place(&self) -> String {
+        format!("{} \"{}\"", self.layer.kind(), self.name)
+    }
+
+    /// The penalty on the layer's outputs.
+    pub fn activity_regularizer(&self) -> Option<&Regularizer> {
+        self.activity_regularizer.as_ref()
+    }
+
+    /// The maths for a call with these options: fields of the configuration that belong to a call, not to the layer.
+    pub fn layer_for(&self, call: Option<&Value>) -> Result<Arc<dyn Layer<F>>> {
+        let Some(Value::Object(options)) = call else {
+            return Ok(Arc::clone(&self.layer));
+        };
+        let mut config = self.config.clone();
+        if let Value::Object(fields) = &mut config {
+            fields.extend(options.clone());
+        }
+        create(self.layer.kind(), &config).map_err(|e| e.at(self.place()))
+    }
+
+    /// The shapes of the outputs for these inputs.
+    pub fn output_shapes(&self, inputs: &[Shape], call: Option<&Value>) -> Result<Vec<Shape>> {
+        self.layer_for(call)?
+            .output_shapes(inputs)
+            .map_err(|e| e.at(self.place()))
+    }
+
+    /// Makes and initialises the weights; if they exist, checks that they fit these inputs.
+    pub fn build(
+        &self,
+        inputs: &[Shape],
+        call: Option<&Value>,
+        seed: u64,
+    ) -> Result<&Arc<Variables<F>>> {
+        let place = |e: Error| e.at(self.place());
+        let layer = self.layer_for(call)?;
+        layer.output_shapes(inputs).map_err(place)?;
+        let specs = layer.params(inputs).map_err(place)?;
+        if let Some(variables) = self.variables.get() {
+            check_same(variables.specs(), &specs).map_err(place)?;
+            return Ok(variables);
+        }
+        let variables = Variables::new(specs, seed).map_err(place)?;
+        Ok(self.variables.get_or_init(|| variables))
+    }
+
+    /// The weights, if built.
+    pub fn variables(&self) -> Option<&Arc<Variables<F>>> {
+        self.variables.get()
+    }
+}
+
+fn check_same(built: &[ParamSpec], wanted: &[ParamSpec]) -> Result<()> {
+    for (built, wanted) in built.iter().zip(wanted) {
+        if built.shape != wanted.shape {
+            return Err(Error::shape(
+                format!(
+                    "an input that fits weight \"{}\" of shape {}",
+                    built.name,
+                    Shape::known(&built.shape)
+                ),
+                format!("one that needs shape {}", Shape::known(&wanted.shape)),
+            )
+            .remedy(
+                "A layer keeps the weights of its first call; use another layer for other inputs.",
+            ));
+        }
+    }
+    Ok(())
+}

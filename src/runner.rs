@@ -1,0 +1,447 @@
+//! Running a graph: plans for the sizes that come, the arena, and whole steps of prediction, evaluation and training.
+//!
+//! A step is taken in three moves, so that the caller can fill in data from wherever they are:
+//! [`Runner::prepare`] finds or makes the plan, [`Runner::input_mut`] (and `target_mut`, `weight_mut`) give the places
+//! for the data, and [`Runner::run`] does the work. Nothing is allocated once the sizes have been seen.
+
+use std::sync::atomic::AtomicBool;
+
+use crate::arena::{Arena, Block};
+use crate::error::{Error, Result};
+use crate::execute::Execution;
+use crate::graph::Graph;
+use crate::parallel;
+use crate::placed::Placed;
+use crate::plan::{OutputUse, Plan, Request};
+use crate::real::Real;
+use crate::training::Training;
+
+/// From so many multiply-adds on a step enters the thread pool; below, waking threads costs more than they bring.
+const POOL_COST: usize = 1 << 20;
+
+/// Plans kept for sizes that come again: full batches and the last one, of training and of validation.
+const MAX_PLANS: usize = 8;
+
+/// What a step is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// Outputs alone; the flag makes layers behave as in training.
+    Predict(bool),
+    /// Outputs, losses and metrics.
+    Test,
+    /// Outputs, losses, metrics, gradients, and an update of the weights.
+    Train,
+    /// Outputs and the gradients by inputs and weights, for given gradients of the outputs; for checks.
+    Gradients(bool),
+}
+
+/// Sizes of the data of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Of each input.
+    pub inputs: Vec<Vec<usize>>,
+    /// Of the targets of each output, where there are any.
+    pub targets: Vec<Option<Vec<usize>>>,
+    /// Of the sample weights of each output, where there are any.
+    pub weights: Vec<Option<Vec<usize>>>,
+}
+
+/// A graph that runs.
+#[derive(Debug)]
+pub struct Runner<F: Real> {
+    graph: Graph<F>,
+    seed: u64,
+    step: u64,
+    placed: Option<Placed<F>>,
+    plans: Vec<(Purpose, Sizes, Plan)>,
+    current: Option<usize>,
+    arena: Arena<F>,
+    grads: Arena<F>,
+    states: Arena<F>,
+    training: Option<Training<F>>,
+}
+
+impl<F: Real> Runner<F> {
+    /// A runner of `graph`; random numbers of its steps follow from `seed`.
+    pub fn new(graph: Graph<F>, seed: u64) -> Result<Self> {
+        Ok(Self {
+            graph,
+            seed,
+            step: 0,
+            placed: None,
+            plans: Vec::new(),
+            current: None,
+            arena: Arena::new(0)?,
+            grads: Arena::new(0)?,
+            states: Arena::new(0)?,
+            training: None,
+        })
+    }
+
+    /// The structure.
+    pub fn graph(&self) -> &Graph<F> {
+        &self.graph
+    }
+
+    /// The number of steps so far: random numbers depend on it.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// Sets the number of steps, to resume exactly.
+    pub fn set_step(&mut self, step: u64) {
+        self.step = step;
+    }
+
+    /// What training needs beside the graph: losses, metrics, optimizer.
+    pub fn set_training(&mut self, training: Training<F>) {
+        self.plans.clear();
+        self.current = None;
+        self.training = Some(training);
+    }
+
+    /// What training needs, if set.
+    pub fn training(&self) -> Option<&Training<F>> {
+        self.training.as_ref()
+    }
+
+    /// What training needs, to change: metrics to reset, a learning rate to set.
+    pub fn training_mut(&mut self) -> Option<&mut Training<F>> {
+        self.training.as_mut()
+    }
+
+    /// Makes ready for data of these sizes: finds the plan or makes it.
+    pub fn prepare(&mut self, purpose: Purpose, sizes: &Sizes) -> Result<()> {
+        self.place_weights()?;
+        let is = |(p, s, _): &(Purpose, Sizes, Plan)| *p == purpose && s == sizes;
+        if self.current.is_some_and(|i| is(&self.plans[i])) {
+            return Ok(());
+        }
+        let found = self.plans.iter().position(is);
+        let index = match found {
+            Some(index) => index,
+            None => self.plan(purpose, sizes)?,
+        };
+        self.current = Some(index);
+        // Weights that this plan does not reach have no gradient, whatever another plan left behind.
+        self.grads.values_mut().fill(F::ZERO);
+        Ok(())
+    }
+
+    fn place_weights(&mut self) -> Result<()> {
+        if self
+            .placed
+            .as_ref()
+            .is_some_and(|placed| placed.is_current(&self.graph))
+        {
+            return Ok(());
+        }
+        self.plans.clear();
+        self.current = None;
+        let placed = Placed::new(&self.graph)?;
+        if self.grads.len() != placed.grads_len {
+            self.grads = Arena::new(placed.grads_len)?;
+        }
+        if self.states.len() != placed.states_len {
+            self.states = Arena::new(placed.states_len)?;
+        }
+        if let Some(training) = &mut self.training {
+            training.place(&self.graph, &placed)?;
+        }
+        self.placed = Some(placed);
+        Ok(())
+    }
+
+    fn plan(&mut self, purpose: Purpose, sizes: &Sizes) -> Result<usize> {
+        let placed = self.placed.as_ref().ok_or(Error::Interrupted)?;
+        let mut request = Request {
+            inputs: sizes.inputs.clone(),
+            ..Request::default()
+        };
+        match purpose {
+            Purpose::Predict(training) => request.training = training,
+            Purpose::Gradients(training) => {
+                (request.training, request.backward, request.input_gradients) =
+                    (training, true, true);
+                let entering = OutputUse {
+                    gradient: true,
+                    ..OutputUse::default()
+                };
+                request.uses = vec![entering; self.graph.outputs().len()];
+            }
+            Purpose::Test | Purpose::Train => {
+                request.training = purpose == Purpose::Train;
+                request.backward = request.training;
+                let all = self.graph.sizes(&sizes.inputs)?;
+                let outputs: Vec<&[usize]> = self
+                    .graph
+                    .outputs()
+                    .iter()
+                    .map(|&t| all[t].as_slice())
+                    .collect();
+                let training = self.training.as_mut().ok_or_else(|| {
+                    Error::config("a compiled model", "one without loss and optimizer")
+                        .remedy("Call compile() first.")
+                })?;
+                request.uses = training.uses(&self.graph, &outputs, sizes)?;
+            }
+        }
+        let plan = Plan::new(&self.graph, request, &placed.places)?;
+        if self.arena.len() < plan.arena {
+            // The old memory goes first: both together may not fit.
+            self.arena = Arena::new(0)?;
+            self.arena = Arena::new(plan.arena)?;
+        }
+        if self.plans.len() == MAX_PLANS {
+            self.plans.remove(0);
+        }
+        self.plans.push((purpose, sizes.clone(), plan));
+        Ok(self.plans.len() - 1)
+    }
+
+    fn current(&self) -> Option<&Plan> {
+        self.current.map(|i| &self.plans[i].2)
+    }
+
+    fn block_mut(&mut self, block: Option<Block>) -> &mut [F] {
+        let block = block.unwrap_or_default();
+        &mut self.arena.values_mut()[block.offset..][..block.len]
+    }
+
+    /// The place for the data of input `i`; empty if nothing is prepared.
+    pub fn input_mut(&mut self, i: usize) -> &mut [F] {
+        let block = self.current().and_then(|plan| plan.inputs.get(i).copied());
+        self.block_mut(block)
+    }
+
+    /// The place for the targets of output `i`; empty if there are none.
+    pub fn target_mut(&mut self, i: usize) -> &mut [F] {
+        let block = self.current().and_then(|plan| plan.outputs.get(i)?.target);
+        self.block_mut(block)
+    }
+
+    /// The place for the sample weights of output `i`; empty if there are none.
+    pub fn weight_mut(&mut self, i: usize) -> &mut [F] {
+        let block = self.current().and_then(|plan| plan.outputs.get(i)?.weight);
+        self.block_mut(block)
+    }
+
+    /// Output `i` of the last step: sizes and values.
+    pub fn output(&self, i: usize) -> (&[usize], &[F]) {
+        match self.current().and_then(|plan| plan.outputs.get(i)) {
+            Some(o) => (
+                &o.sizes,
+                &self.arena.values()[o.prediction.offset..][..o.prediction.len],
+            ),
+            None => (&[], &[]),
+        }
+    }
+
+    /// Runs the step that was prepared. `cancel` ends it early with [`Error::Interrupted`] and the weights of before.
+    pub fn run(&mut self, cancel: &AtomicBool) -> Result<()> {
+        let heavy = self.current().is_some_and(|plan| plan.cost >= POOL_COST);
+        if heavy {
+            parallel::install(|| self.run_here(cancel, None))
+        } else {
+            parallel::serial(|| self.run_here(cancel, None))
+        }
+    }
+
+    fn run_here(
+        &mut self,
+        cancel: &AtomicBool,
+        cotangents: Option<&[Option<Vec<F>>]>,
+    ) -> Result<()> {
+        let (Some(index), Some(placed)) = (self.current, &self.placed) else {
+            return Err(Error::config("a prepared step", "run() before prepare()"));
+        };
+        let (purpose, _, plan) = &mut self.plans[index];
+        let purpose = *purpose;
+        let store = std::sync::Arc::clone(&placed.store);
+        let changes =
+            matches!(purpose, Purpose::Train | Purpose::Predict(true)) || self.graph.is_stateful();
+        let (mut write, mut read) = (None, None);
+        let weights: &[F] = if changes {
+            let weights = write.insert(store.write());
+            placed.load_states(weights.values(), &mut self.states);
+            weights.values()
+        } else {
+            if matches!(purpose, Purpose::Gradients(_)) {
+                placed.load_states(store.read().values(), &mut self.states);
+            }
+            read.insert(store.read()).values()
+        };
+        let mut execution = Execution {
+            graph: &self.graph,
+            plan,
+            arena: &mut self.arena,
+            grads: &mut self.grads,
+            states: &mut self.states,
+            weights,
+            places: &placed.places,
+            trainable: &placed.trainable,
+            random: (self.seed, self.step),
+            cancel,
+        };
+        let mut penalty = execution.forward()?;
+        match purpose {
+            Purpose::Predict(_) => {}
+            Purpose::Gradients(_) => {
+                for (output, cotangent) in execution
+                    .plan
+                    .outputs
+                    .iter()
+                    .zip(cotangents.unwrap_or_default())
+                {
+                    let block = output.grad.unwrap_or_default();
+                    let grad = &mut execution.arena.values_mut()[block.offset..][..block.len];
+                    match cotangent {
+                        Some(cotangent) => grad.copy_from_slice(cotangent),
+                        None => grad.fill(F::ZERO),
+                    }
+                }
+                execution.backward()?;
+            }
+            Purpose::Test | Purpose::Train => {
+                let training = self
+                    .training
+                    .as_mut()
+                    .ok_or_else(|| Error::config("a compiled model", "none"))?;
+                penalty += training.penalty(weights);
+                training.losses(
+                    &self.graph,
+                    execution.plan,
+                    execution.arena,
+                    purpose == Purpose::Train,
+                )?;
+                if purpose == Purpose::Train {
+                    execution.backward()?;
+                    training.add_weight_penalties(weights, execution.grads);
+                }
+                training.count(penalty);
+            }
+        }
+        if let Some(mut weights) = write {
+            if purpose == Purpose::Train
+                && let Some(training) = &mut self.training
+            {
+                training.update(weights.values_mut(), &mut self.grads)?;
+            }
+            placed.store_states(weights.values_mut(), &self.states);
+        }
+        drop(read);
+        if purpose != Purpose::Test && purpose != Purpose::Predict(false) {
+            self.step += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Outputs and gradients of a graph.
+#[derive(Debug, Clone, Default)]
+pub struct Gradients<F> {
+    /// The outputs: sizes and values.
+    pub outputs: Vec<(Vec<usize>, Vec<F>)>,
+    /// The gradient by each input, where there is one.
+    pub inputs: Vec<Option<Vec<F>>>,
+    /// The gradient by each weight of each layer, where there is one.
+    pub weights: Vec<Vec<Option<Vec<F>>>>,
+}
+
+impl<F: Real> Runner<F> {
+    /// The outputs for these inputs (sizes and values), in one batch.
+    pub fn predict(
+        &mut self,
+        inputs: &[(&[usize], &[F])],
+        training: bool,
+    ) -> Result<Vec<(Vec<usize>, Vec<F>)>> {
+        self.fill(Purpose::Predict(training), inputs)?;
+        self.run(&AtomicBool::new(false))?;
+        Ok(self.outputs())
+    }
+
+    /// The outputs, and the gradients of `sum(output * cotangent)` over all outputs, by inputs and weights. For checks:
+    /// it allocates.
+    pub fn gradients(
+        &mut self,
+        inputs: &[(&[usize], &[F])],
+        cotangents: &[Option<Vec<F>>],
+        training: bool,
+    ) -> Result<Gradients<F>> {
+        self.fill(Purpose::Gradients(training), inputs)?;
+        if cotangents.len() != self.graph.outputs().len() {
+            return Err(Error::shape(
+                format!(
+                    "{} cotangents, one for each output",
+                    self.graph.outputs().len()
+                ),
+                cotangents.len().to_string(),
+            ));
+        }
+        for (i, cotangent) in cotangents.iter().enumerate() {
+            if let Some(cotangent) = cotangent
+                && cotangent.len() != self.output(i).1.len()
+            {
+                let expected = format!(
+                    "a cotangent of {} values for output {i}",
+                    self.output(i).1.len()
+                );
+                return Err(Error::shape(expected, cotangent.len().to_string()));
+            }
+        }
+        parallel::install(|| self.run_here(&AtomicBool::new(false), Some(cotangents)))?;
+        let (Some(plan), Some(placed)) = (self.current(), &self.placed) else {
+            return Ok(Gradients::default());
+        };
+        let values =
+            |arena: &Arena<F>, block: Block| arena.values()[block.offset..][..block.len].to_vec();
+        let reached = |block: &Block| plan.reaches(block);
+        Ok(Gradients {
+            outputs: self.outputs(),
+            inputs: plan
+                .input_grads
+                .iter()
+                .map(|g| g.map(|block| values(&self.arena, block)))
+                .collect(),
+            weights: placed
+                .places
+                .grads
+                .iter()
+                .map(|layer| {
+                    layer
+                        .iter()
+                        .map(|g| g.filter(reached).map(|block| values(&self.grads, block)))
+                        .collect()
+                })
+                .collect(),
+        })
+    }
+
+    fn fill(&mut self, purpose: Purpose, inputs: &[(&[usize], &[F])]) -> Result<()> {
+        let sizes = Sizes {
+            inputs: inputs.iter().map(|(sizes, _)| sizes.to_vec()).collect(),
+            ..Sizes::default()
+        };
+        self.prepare(purpose, &sizes)?;
+        for (i, (sizes, values)) in inputs.iter().enumerate() {
+            let place = self.input_mut(i);
+            if place.len() != values.len() {
+                return Err(Error::shape(
+                    format!("{} values for shape {sizes:?}", place.len()),
+                    values.len().to_string(),
+                ));
+            }
+            place.copy_from_slice(values);
+        }
+        Ok(())
+    }
+
+    fn outputs(&self) -> Vec<(Vec<usize>, Vec<F>)> {
+        (0..self.graph.outputs().len())
+            .map(|i| {
+                let (sizes, values) = self.output(i);
+                (sizes.to_vec(), values.to_vec())
+            })
+            .collect()
+    }
+}
