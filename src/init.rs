@@ -3,13 +3,13 @@
 //! The Glorot, He and LeCun families are [`VarianceScaling`] with three settings each
 //! (Glorot & Bengio 2010; He et al. 2015; LeCun et al. 1998).
 
+mod fill;
+
 use serde::Deserialize;
 use serde_json::Value;
 
 use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Known};
-use crate::real::Real;
-use crate::rng::Stream;
 
 /// How a weight starts. Read from a name or a Keras config.
 ///
@@ -205,6 +205,12 @@ fn one() -> f64 {
     1.0
 }
 
+impl Default for Initializer {
+    fn default() -> Self {
+        Self::zeros()
+    }
+}
+
 impl Initializer {
     /// All zeros, as Keras starts every bias.
     pub fn zeros() -> Self {
@@ -285,17 +291,6 @@ impl TryFrom<Value> for Initializer {
                 Self::VarianceScaling(scaling)
             }
         })
-    }
-}
-
-impl Initializer {
-    /// Fills `values`, a weight of this shape, with start values that follow from `seed`.
-    pub fn fill<F: Real>(&self, _shape: &[usize], values: &mut [F], seed: u64) -> Result<()> {
-        match self {
-            Self::Constant(value) => values.fill(F::of(*value)),
-            _ => Stream::new(seed, 0, 0).fill_uniform(values, 0),
-        }
-        Ok(())
     }
 }
 

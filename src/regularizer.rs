@@ -12,7 +12,7 @@ use crate::real::Real;
 const CHUNK: usize = 8192;
 
 /// A penalty on the size of weights or activations. Read from a name or a Keras config.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(try_from = "Value")]
 pub enum Regularizer {
     /// `l1 * sum(|w|) + l2 * sum(w^2)`.

@@ -105,6 +105,16 @@ pub fn checked_elements(sizes: &[usize]) -> Result<usize> {
         })
 }
 
+/// `axis` counted from the front, negative ones from the end; `None` if it is none of `rank` axes.
+pub fn axis_index(axis: i64, rank: usize) -> Option<usize> {
+    let index = if axis < 0 {
+        axis.checked_add(rank as i64)?
+    } else {
+        axis
+    };
+    usize::try_from(index).ok().filter(|&index| index < rank)
+}
+
 impl Index<usize> for Shape {
     type Output = Option<usize>;
     fn index(&self, axis: usize) -> &Option<usize> {
