@@ -3,3 +3,4 @@
 pub mod broadcast;
 pub mod denormals;
 pub mod gather;
+pub mod simd;
