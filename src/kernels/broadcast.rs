@@ -111,6 +111,13 @@ pub fn fold<F: Real>(
     });
 }
 
+/// `output = op(output)`.
+pub fn map<F: Real>(output: &mut [F], op: impl Fn(F) -> F + Sync) {
+    for_each_chunk_mut(output, CHUNK, |_, part| {
+        part.iter_mut().for_each(|y| *y = op(*y))
+    });
+}
+
 /// `output = op(a, b)`, all of one shape.
 pub fn zip<F: Real>(output: &mut [F], a: &[F], b: &[F], op: impl Fn(F, F) -> F + Sync) {
     assert!(

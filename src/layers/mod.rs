@@ -11,8 +11,15 @@ use crate::config::parse;
 use crate::error::{Error, Result};
 use crate::layer::Layer;
 use crate::real::Real;
+use crate::shape::Shape;
 
+pub mod concatenate;
+pub mod embedding;
+pub mod flatten;
 pub mod input_layer;
+pub mod masking;
+pub mod merging;
+pub mod reshape;
 
 /// A layer whose fields are its configuration.
 pub trait Configured: DeserializeOwned {
@@ -26,6 +33,14 @@ fn make<F: Real, L: Layer<F> + Configured + 'static>(config: &Value) -> Result<A
     let layer: L = parse(config)?;
     layer.validate()?;
     Ok(Arc::new(layer))
+}
+
+/// The input of a layer that takes one.
+pub(crate) fn only_input(inputs: &[Shape]) -> Result<&Shape> {
+    match inputs {
+        [input] => Ok(input),
+        _ => Err(Error::shape("one input", inputs.len().to_string())),
+    }
 }
 
 macro_rules! registry {
@@ -44,5 +59,16 @@ macro_rules! registry {
 }
 
 registry! {
+    "Add" => merging::Add,
+    "Average" => merging::Average,
+    "Concatenate" => concatenate::Concatenate,
+    "Embedding" => embedding::Embedding,
+    "Flatten" => flatten::Flatten,
     "InputLayer" => input_layer::InputLayer,
+    "Masking" => masking::Masking,
+    "Maximum" => merging::Maximum,
+    "Minimum" => merging::Minimum,
+    "Multiply" => merging::Multiply,
+    "Reshape" => reshape::Reshape,
+    "Subtract" => merging::Subtract,
 }
