@@ -1,6 +1,10 @@
 //! Loops over slices. They know no layer, no graph and no Python.
 
+pub mod arithmetic;
 pub mod broadcast;
 pub mod denormals;
 pub mod gather;
+pub mod math;
 pub mod simd;
+pub mod softmax;
+pub mod sparsemax;
