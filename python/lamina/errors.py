@@ -1,7 +1,8 @@
 """The errors lamina raises.
 
-Each names the layer or argument, what was expected, what came and, where one is likely, a remedy. All of them are also the built-in
-errors that Keras and numpy code expects (`ValueError`, `TypeError`, `OSError`), so existing handlers keep working.
+Each names the layer or argument, what was expected, what came and, where one is likely, a remedy.
+All of them are also the built-in errors that Keras and numpy code expects (`ValueError`,
+`TypeError`, `OSError`), so handlers written for those keep working.
 """
 
 
@@ -22,11 +23,11 @@ class ParamError(LaminaError, ValueError):
 
 
 class DataError(LaminaError, ValueError):
-    """The numbers themselves are wrong: a label or id out of range, empty data, NaN where none may be."""
+    """The numbers themselves are wrong: a label out of range, empty data, NaN where none may be."""
 
 
 class DtypeError(LaminaError, TypeError):
-    """The data are of a type that cannot be computed with: text, objects, complex numbers, dates."""
+    """The data cannot be computed with: text, objects, complex numbers, dates."""
 
 
 class FileError(LaminaError, OSError):
