@@ -4,6 +4,7 @@
 //! and a runner that executes whole training steps. `docs/architecture.md` tells who may import whom.
 
 pub mod arena;
+pub mod checkpoint;
 pub mod config;
 pub mod constraint;
 pub mod error;
@@ -28,6 +29,9 @@ pub mod shape;
 pub mod testing;
 pub mod training;
 pub mod variables;
+
+#[cfg(feature = "python")]
+mod python;
 
 pub use error::{Error, Result};
 pub use real::Real;

@@ -1,5 +1,6 @@
 //! A layer with its name and weights: what models share.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use serde_json::Value;
@@ -20,6 +21,7 @@ pub struct NamedLayer<F> {
     config: Value,
     layer: Arc<dyn Layer<F>>,
     activity_regularizer: Option<Regularizer>,
+    trainable: AtomicBool,
     variables: OnceLock<Arc<Variables<F>>>,
 }
 
@@ -37,6 +39,7 @@ impl<F: Real> NamedLayer<F> {
             config,
             layer,
             activity_regularizer,
+            trainable: AtomicBool::new(true),
             variables: OnceLock::new(),
         })
     }
@@ -92,6 +95,24 @@ impl<F: Real> NamedLayer<F> {
         }
         let variables = Variables::new(specs, seed).map_err(place)?;
         Ok(self.variables.get_or_init(|| variables))
+    }
+
+    /// Whether the weights are learned.
+    pub fn trainable(&self) -> bool {
+        self.trainable.load(Ordering::Relaxed)
+    }
+
+    /// Freezes or thaws the weights.
+    pub fn set_trainable(&self, trainable: bool) {
+        self.trainable.store(trainable, Ordering::Relaxed);
+    }
+
+    /// Sets the states of a stateful layer to zero; leaves other layers alone.
+    pub fn reset_state(&self) -> Result<()> {
+        match self.variables() {
+            Some(variables) if self.layer.is_stateful() => variables.clear_states(),
+            _ => Ok(()),
+        }
     }
 
     /// The weights, if built.

@@ -11,7 +11,7 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
@@ -147,6 +147,72 @@ pub fn install<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         return workers.install(work);
     }
     serial(work)
+}
+
+/// Like [`install`], but the calling thread, which waits for the pool, calls `watch` every `interval`: for signals, which only
+/// the main thread can see. Where `work` runs on the calling thread itself, `watch` is not called.
+///
+/// # Panics
+/// As [`install`].
+pub fn install_watched<R: Send>(
+    work: impl FnOnce() -> R + Send,
+    interval: Duration,
+    watch: &dyn Fn(),
+) -> R {
+    let threads = num_threads();
+    let workers = if threads > 1 && !is_inside() {
+        workers(threads)
+    } else {
+        None
+    };
+    let Some(workers) = workers else {
+        return serial(work);
+    };
+    let (result, done) = (Mutex::new(None), Condvar::new());
+    workers.in_place_scope(|scope| {
+        scope.spawn(|_| {
+            let _announce = Announce {
+                result: &result,
+                done: &done,
+            };
+            let value = work();
+            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(value));
+        });
+        let mut finished = result.lock().unwrap_or_else(PoisonError::into_inner);
+        while finished.is_none() {
+            let (guard, timeout) = done
+                .wait_timeout(finished, interval)
+                .unwrap_or_else(PoisonError::into_inner);
+            finished = guard;
+            if timeout.timed_out() && finished.is_none() {
+                drop(finished);
+                watch();
+                finished = result.lock().unwrap_or_else(PoisonError::into_inner);
+            }
+        }
+    });
+    // A panic of `work` has been raised again by the scope, so the value is there.
+    result
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner)
+        .flatten()
+        .expect("the work has ended well")
+}
+
+/// Tells the waiting thread that the work has ended, well or by a panic.
+struct Announce<'a, R> {
+    result: &'a Mutex<Option<Option<R>>>,
+    done: &'a Condvar,
+}
+
+impl<R> Drop for Announce<'_, R> {
+    fn drop(&mut self) {
+        self.result
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .get_or_insert(None);
+        self.done.notify_one();
+    }
 }
 
 /// Runs `work` on the calling thread with denormals flushed: the way for work too small to wake the pool.

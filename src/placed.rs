@@ -41,7 +41,7 @@ impl<F: Real> Placed<F> {
         let trainable: Vec<bool> = graph
             .layers()
             .iter()
-            .map(|layer| layer.variables().is_some_and(|v| v.trainable()))
+            .map(|layer| layer.trainable())
             .collect();
         let mut placed = Self {
             store,
@@ -91,7 +91,7 @@ impl<F: Real> Placed<F> {
                     offsets
                         .next()
                         .is_some_and(|&offset| variables.is_at(&self.store, offset))
-                        && variables.trainable() == learns
+                        && layer.trainable() == learns
                 })
             })
     }

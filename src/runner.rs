@@ -5,6 +5,7 @@
 //! for the data, and [`Runner::run`] does the work. Nothing is allocated once the sizes have been seen.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use crate::arena::{Arena, Block};
 use crate::error::{Error, Result};
@@ -238,12 +239,14 @@ impl<F: Real> Runner<F> {
     }
 
     /// Runs the step that was prepared. `cancel` ends it early with [`Error::Interrupted`] and the weights of before.
-    pub fn run(&mut self, cancel: &AtomicBool) -> Result<()> {
+    /// While the pool works, the calling thread calls `watch` every `interval`.
+    pub fn run(&mut self, cancel: &AtomicBool, interval: Duration, watch: &dyn Fn()) -> Result<()> {
         let heavy = self.current().is_some_and(|plan| plan.cost >= POOL_COST);
+        let step = || self.run_here(cancel, None);
         if heavy {
-            parallel::install(|| self.run_here(cancel, None))
+            parallel::install_watched(step, interval, watch)
         } else {
-            parallel::serial(|| self.run_here(cancel, None))
+            parallel::serial(step)
         }
     }
 
@@ -356,7 +359,7 @@ impl<F: Real> Runner<F> {
         training: bool,
     ) -> Result<Vec<(Vec<usize>, Vec<F>)>> {
         self.fill(Purpose::Predict(training), inputs)?;
-        self.run(&AtomicBool::new(false))?;
+        self.run(&AtomicBool::new(false), Duration::MAX, &|| {})?;
         Ok(self.outputs())
     }
 

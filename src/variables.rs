@@ -5,7 +5,6 @@
 //! the same layers finds them united and shares the values. So there is one truth for each weight, and every model has its
 //! weights in one contiguous buffer.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{
     Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
 };
@@ -59,7 +58,6 @@ pub struct Variables<F> {
     specs: Vec<ParamSpec>,
     offsets: Vec<usize>,
     len: usize,
-    trainable: AtomicBool,
     place: RwLock<Place<F>>,
 }
 
@@ -98,7 +96,6 @@ impl<F: Real> Variables<F> {
             specs,
             offsets,
             len,
-            trainable: AtomicBool::new(true),
             place,
         });
         lock(&store.members).push(Arc::downgrade(&variables));
@@ -113,16 +110,6 @@ impl<F: Real> Variables<F> {
     /// The start of each weight, relative to the first.
     pub fn offsets(&self) -> &[usize] {
         &self.offsets
-    }
-
-    /// Whether the weights of role `Trainable` are learned.
-    pub fn trainable(&self) -> bool {
-        self.trainable.load(Ordering::Relaxed)
-    }
-
-    /// Freezes or thaws the weights.
-    pub fn set_trainable(&self, trainable: bool) {
-        self.trainable.store(trainable, Ordering::Relaxed);
     }
 
     /// Whether the weights lie at `offset` of `store`.

@@ -1,0 +1,141 @@
+//! numpy arrays in and out. The only file that names numpy.
+
+use numpy::{Element, IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+
+use super::error::dtype_error;
+use crate::error::Error;
+use crate::real::Real;
+use crate::shape::Shape;
+
+/// A number type that numpy has, too.
+pub trait Number: Real + Element {}
+impl Number for f32 {}
+impl Number for f64 {}
+
+/// An array of one number type, kept while the interpreter is let go.
+///
+/// Its memory belongs to Python: it is read only while attached, and its shape is looked at again each time.
+#[derive(Debug)]
+pub struct Source<T: Element> {
+    array: Py<PyArrayDyn<T>>,
+    shape: Vec<usize>,
+}
+
+/// An array of row numbers, copied.
+pub type Indices<'py> = Bound<'py, PyArray1<i64>>;
+
+impl<T: Element + Copy> Source<T> {
+    /// `array` as a source of rows: it must be of this number type and C-contiguous.
+    pub fn new(array: &Bound<'_, PyAny>) -> PyResult<Self> {
+        let array = array.cast::<PyArrayDyn<T>>().map_err(|_| {
+            let got = array
+                .getattr("dtype")
+                .map_or_else(|_| array.get_type().to_string(), |d| d.to_string());
+            dtype_error(format!(
+                "expected a numpy array of {}, got {got}",
+                numpy::dtype::<T>(array.py())
+            ))
+        })?;
+        if !array.is_c_contiguous() {
+            return Err(dtype_error(
+                "expected a C-contiguous array, got one with other strides",
+            ));
+        }
+        Ok(Self {
+            shape: array.shape().to_vec(),
+            array: array.clone().unbind(),
+        })
+    }
+
+    /// Its sizes when it came in.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.shape.first().copied().unwrap_or(0)
+    }
+
+    /// Sizes of `rows` of its rows, written to `sizes`.
+    pub fn batch_sizes(&self, rows: usize, sizes: &mut Vec<usize>) {
+        sizes.clone_from(&self.shape);
+        if let Some(first) = sizes.first_mut() {
+            *first = rows;
+        }
+    }
+
+    /// Copies rows `order` (or `first..` if there is no order) to `place`.
+    pub fn gather(
+        &self,
+        py: Python<'_>,
+        order: Option<&[usize]>,
+        first: usize,
+        place: &mut [T],
+    ) -> PyResult<()> {
+        let array = self.array.bind(py);
+        if array.shape() != self.shape || !array.is_c_contiguous() {
+            return Err(Error::data(
+                "arrays that stay as they are during the call",
+                "one that changed its shape",
+            )
+            .into());
+        }
+        let guard = array
+            .try_readonly()
+            .map_err(|e| dtype_error(e.to_string()))?;
+        let values = guard.as_slice().map_err(|e| dtype_error(e.to_string()))?;
+        let row = self.shape.iter().skip(1).product::<usize>();
+        match order {
+            None => place.copy_from_slice(&values[first * row..][..place.len()]),
+            Some(order) if row > 0 => {
+                for (place, &i) in place.chunks_exact_mut(row).zip(order) {
+                    place.copy_from_slice(&values[i * row..][..row]);
+                }
+            }
+            Some(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A copy of all values.
+    pub fn to_vec(&self, py: Python<'_>) -> PyResult<Vec<T>> {
+        Ok(self.array.bind(py).to_vec()?)
+    }
+}
+
+/// The numbers of rows, each checked to be one of `rows`.
+pub fn row_numbers(order: &Indices<'_>, rows: usize) -> PyResult<Vec<usize>> {
+    let order = order.to_vec()?;
+    order
+        .iter()
+        .map(|&i| usize::try_from(i).ok().filter(|&i| i < rows))
+        .collect::<Option<Vec<_>>>()
+        .ok_or_else(|| Error::data(format!("row numbers below {rows}"), "others in `order`").into())
+}
+
+/// A numpy array of `values` with these sizes; the memory changes hands, nothing is copied.
+pub fn array<'py, T: Element>(
+    py: Python<'py>,
+    sizes: &[usize],
+    values: Vec<T>,
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let len = values.len();
+    values.into_pyarray(py).reshape(sizes).map_err(|_| {
+        Error::shape(
+            format!("{len} values"),
+            format!("shape {}", Shape::known(sizes)),
+        )
+        .into()
+    })
+}
+
+/// A numpy array of row numbers.
+pub fn indices(py: Python<'_>, order: Vec<usize>) -> Bound<'_, PyArray1<i64>> {
+    order
+        .into_iter()
+        .map(|i| i as i64)
+        .collect::<Vec<_>>()
+        .into_pyarray(py)
+}

@@ -1,0 +1,32 @@
+//! `lamina._core`: what Python sees of the engine. Exports only.
+
+mod arrays;
+mod enter;
+mod error;
+mod files;
+mod layer;
+mod runner;
+mod settings;
+
+use pyo3::prelude::*;
+
+/// The engine of lamina. Private: use the package `lamina`.
+#[pymodule]
+mod _core {
+    #[pymodule_export]
+    use super::files::{load_file, save_file};
+    #[pymodule_export]
+    use super::layer::Layer;
+    #[pymodule_export]
+    use super::runner::Runner;
+    #[pymodule_export]
+    use super::settings::{isa, layer_kinds, num_threads, permutation, set_num_threads};
+
+    use super::*;
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        super::settings::check_environment()
+    }
+}
