@@ -16,6 +16,7 @@ pub mod kernels;
 pub mod layer;
 pub mod layers;
 pub mod named_layer;
+pub mod optimizers;
 pub mod parallel;
 pub mod param;
 pub mod placed;

@@ -5,6 +5,7 @@ pub mod broadcast;
 pub mod denormals;
 pub mod gather;
 pub mod math;
+pub mod optimizer;
 pub mod simd;
 pub mod softmax;
 pub mod sparsemax;

@@ -1,0 +1,448 @@
+//! The state of training one set of weights, and the order of a step.
+//!
+//! As Keras's `base_optimizer.py` orders it: unscale, accumulate, clip, decay, rule, average, constraints.
+
+use std::ops::Range;
+
+use serde_json::Value;
+
+use super::settings::{LearningRate, Settings, checked_rate};
+use super::{KNOWN, Optimizer, Step, build};
+use crate::arena::Arena;
+use crate::constraint::Constraint;
+use crate::error::{Error, Result};
+use crate::identifier::Identifier;
+use crate::kernels::optimizer::{CHUNK, Common, slot_range, square_sum, zip_apply};
+use crate::real::Real;
+use crate::shape::Shape;
+
+/// One weight: where it lies in the buffers, and what is done to it besides the rule.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segment {
+    /// The name of the weight; its slots are named after it.
+    pub name: String,
+    /// The shape of the weight.
+    pub shape: Vec<usize>,
+    /// Where its values start in the buffer of weights.
+    pub value: usize,
+    /// Where its gradient starts in the buffer of gradients.
+    pub grad: usize,
+    /// What it is brought back to after each step.
+    pub constraint: Option<Constraint>,
+    /// Whether weight decay applies to it.
+    pub decay: bool,
+}
+
+impl Segment {
+    /// The number of elements.
+    pub fn len(&self) -> usize {
+        self.shape.iter().product()
+    }
+
+    /// Whether the weight has no element.
+    pub fn is_empty(&self) -> bool {
+        self.shape.contains(&0)
+    }
+}
+
+/// An optimizer at work: its rule and settings, and all it remembers from step to step.
+#[derive(Debug)]
+pub struct OptimizerState<F> {
+    optimizer: Box<dyn Optimizer<F>>,
+    settings: Settings,
+    learning_rate: LearningRate,
+    /// Steps made, updates or not.
+    steps: u64,
+    /// The sizes of the weights it was made for, in their order.
+    lens: Vec<usize>,
+    /// The slots of all weights, one weight after the other.
+    slots: Arena<F>,
+    /// The moving average of all weights; empty without one.
+    average: Arena<F>,
+    /// The sum of gradients since the last update; empty without accumulation.
+    accumulated: Arena<F>,
+}
+
+impl<F: Real> OptimizerState<F> {
+    /// Reads a name or a Keras config, for these weights. Everything it remembers starts at 0.
+    pub fn from_config(value: &Value, segments: &[Segment]) -> Result<Self> {
+        let mut id = Identifier::parse("optimizer", value, KNOWN)?;
+        let (settings, learning_rate) = Settings::take(&mut id)?;
+        let optimizer = build::<F>(&id)?;
+        for segment in segments {
+            if let Some(constraint) = &segment.constraint {
+                constraint
+                    .check(&segment.shape)
+                    .map_err(|e| e.at(format!("weight {:?}", segment.name)))?;
+            }
+        }
+        let lens: Vec<usize> = segments.iter().map(Segment::len).collect();
+        let total: usize = lens.iter().sum();
+        let sized = |wanted: bool| Arena::new(if wanted { total } else { 0 });
+        Ok(Self {
+            slots: Arena::new(total * optimizer.slot_names().len())?,
+            average: sized(settings.use_ema)?,
+            accumulated: sized(settings.steps_per_update() > 1)?,
+            optimizer,
+            settings,
+            learning_rate,
+            steps: 0,
+            lens,
+        })
+    }
+
+    /// The Keras name of the optimizer's class.
+    pub fn kind(&self) -> &'static str {
+        self.optimizer.kind()
+    }
+
+    /// The settings that all optimizers have.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The learning rate of the next step.
+    pub fn learning_rate(&self) -> f64 {
+        self.learning_rate.at(self.steps)
+    }
+
+    /// Sets the learning rate of all further steps.
+    ///
+    /// # Errors
+    /// Under a schedule, or if it is not finite.
+    pub fn set_learning_rate(&mut self, rate: f64) -> Result<()> {
+        if let LearningRate::Schedule(schedule) = &self.learning_rate {
+            return Err(Error::config(
+                "an optimizer whose learning_rate is a number",
+                format!("one that follows the schedule {}", schedule.kind()),
+            )
+            .remedy("Make the optimizer with a number to be able to set it.")
+            .at(self.optimizer.kind()));
+        }
+        self.learning_rate =
+            LearningRate::Fixed(checked_rate(rate).map_err(|e| e.at(self.optimizer.kind()))?);
+        Ok(())
+    }
+
+    /// What the loss is to be multiplied by before the gradient is taken.
+    pub fn loss_scale(&self) -> f64 {
+        self.settings.loss_scale_factor.unwrap_or(1.0)
+    }
+
+    /// The number of updates made.
+    pub fn iterations(&self) -> u64 {
+        self.steps / self.settings.steps_per_update()
+    }
+
+    /// The number of steps made, those included that only accumulated gradients.
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Sets the number of steps made, to go on from a checkpoint.
+    pub fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+    }
+
+    /// One step. `segments` are the weights it was made for, wherever they lie by now; `grads` is used up.
+    pub fn apply(&mut self, values: &mut [F], grads: &mut [F], segments: &[Segment]) -> Result<()> {
+        self.check(segments)?;
+        if let Some(scale) = self.settings.loss_scale_factor {
+            let scale = F::of(scale);
+            for segment in segments {
+                grads[segment.grad..][..segment.len()]
+                    .iter_mut()
+                    .for_each(|g| *g /= scale);
+            }
+        }
+        if self.accumulate(grads, segments) {
+            self.update(values, grads, segments);
+        }
+        if self.settings.use_ema {
+            self.average(values, segments);
+        }
+        for segment in segments {
+            if let Some(constraint) = &segment.constraint {
+                constraint.apply(
+                    &segment.shape,
+                    &mut values[segment.value..][..segment.len()],
+                )?;
+            }
+        }
+        self.steps += 1;
+        Ok(())
+    }
+
+    /// Adds gradients to those of the steps before. Whether it is time for an update: then `grads` is their mean.
+    fn accumulate(&mut self, grads: &mut [F], segments: &[Segment]) -> bool {
+        let steps = self.settings.steps_per_update();
+        if steps == 1 {
+            return true;
+        }
+        let is_update = (self.steps + 1).is_multiple_of(steps);
+        let mut at = 0;
+        for segment in segments {
+            let grads = &mut grads[segment.grad..][..segment.len()];
+            let sums = &mut self.accumulated.values_mut()[at..at + grads.len()];
+            if is_update {
+                let steps = F::of(steps as f64);
+                zip_apply(grads, sums, |g, sum| (g + sum) / steps);
+                sums.fill(F::ZERO);
+            } else {
+                zip_apply(sums, grads, |sum, g| g + sum);
+            }
+            at += segment.len();
+        }
+        is_update
+    }
+
+    /// Clips, decays and applies the rule.
+    fn update(&mut self, values: &mut [F], grads: &[F], segments: &[Segment]) {
+        let grad = |segment: &Segment| &grads[segment.grad..][..segment.len()];
+        let learning_rate = self.learning_rate();
+        // As Keras reads them: 0 and below clip nothing.
+        let positive = |limit: Option<f64>| limit.filter(|&limit| limit > 0.0);
+        let (clipnorm, global) = (
+            positive(self.settings.clipnorm),
+            positive(self.settings.global_clipnorm),
+        );
+        let global_scale = global.map(|limit| {
+            let norm = segments
+                .iter()
+                .map(|segment| square_sum(grad(segment)))
+                .sum::<f64>()
+                .sqrt();
+            // An infinite or broken norm breaks the scale too, so that it is seen.
+            let broken = norm * 0.0;
+            limit * (1.0 / norm).min(1.0 / limit) + broken
+        });
+        let slots_each = self.optimizer.slot_names().len();
+        let iteration = self.iterations();
+        let mut at = 0;
+        for segment in segments {
+            let grads = grad(segment);
+            let scale = match (clipnorm, global_scale) {
+                (Some(limit), _) => limit / square_sum(grads).sqrt().max(limit),
+                (None, Some(scale)) => scale,
+                (None, None) => 1.0,
+            };
+            let step = Step {
+                iteration,
+                learning_rate,
+                common: Common {
+                    scale: F::of(scale),
+                    clip: positive(self.settings.clipvalue).map_or(F::INFINITY, F::of),
+                    decay: F::of(
+                        self.settings
+                            .weight_decay
+                            .filter(|_| segment.decay)
+                            .unwrap_or(0.0),
+                    ),
+                    learning_rate: F::of(learning_rate),
+                },
+            };
+            let values = &mut values[segment.value..][..segment.len()];
+            let slots =
+                &mut self.slots.values_mut()[at * slots_each..][..values.len() * slots_each];
+            self.optimizer.update(&step, values, grads, slots);
+            at += segment.len();
+        }
+    }
+
+    /// Moves the averages towards the weights, and the weights to the averages if it is time for that.
+    fn average(&mut self, values: &mut [F], segments: &[Segment]) {
+        let iterations = self.iterations();
+        // The first average is the weights themselves.
+        let keep = F::of(if iterations == 0 {
+            0.0
+        } else {
+            self.settings.ema_momentum
+        });
+        let overwrite = self
+            .settings
+            .ema_overwrite_frequency
+            .is_some_and(|n| n > 0 && (iterations + 1).is_multiple_of(n));
+        let mut at = 0;
+        for segment in segments {
+            let values = &mut values[segment.value..][..segment.len()];
+            let average = &mut self.average.values_mut()[at..at + values.len()];
+            zip_apply(average, values, |average, value| {
+                keep * average + (F::ONE - keep) * value
+            });
+            if overwrite {
+                values.copy_from_slice(average);
+            }
+            at += segment.len();
+        }
+    }
+
+    /// The end of training: weights become their averages, if there are any.
+    pub fn finalize(&mut self, values: &mut [F], segments: &[Segment]) -> Result<()> {
+        self.check(segments)?;
+        if self.settings.use_ema {
+            let mut at = 0;
+            for segment in segments {
+                values[segment.value..][..segment.len()]
+                    .copy_from_slice(&self.average.values()[at..at + segment.len()]);
+                at += segment.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything remembered but the number of steps and the learning rate, in the order of the weights and named after
+    /// them (`"dense/kernel/momentum"`).
+    pub fn export(&self, segments: &[Segment]) -> Result<Vec<StateTensor<F>>> {
+        self.check(segments)?;
+        let mut tensors = Vec::new();
+        let mut at = 0;
+        for segment in segments {
+            for (name, pieces) in self.places(segment.len(), at) {
+                let pieces = pieces
+                    .into_iter()
+                    .map(|(part, range)| &self.part(part)[range]);
+                tensors.push(StateTensor {
+                    name: format!("{}/{name}", segment.name),
+                    shape: segment.shape.clone(),
+                    values: pieces.flatten().copied().collect(),
+                });
+            }
+            at += segment.len();
+        }
+        Ok(tensors)
+    }
+
+    /// Takes back what [`export`](Self::export) gave, bit for bit, in any order.
+    ///
+    /// # Errors
+    /// If a tensor is missing, unknown, or of another shape. Nothing is changed then.
+    pub fn import(&mut self, segments: &[Segment], tensors: &[StateTensor<F>]) -> Result<()> {
+        self.check(segments)?;
+        let refused =
+            |expected: String, got: String| Error::param(expected, got).at(self.optimizer.kind());
+        let mut at = 0;
+        let mut moves = Vec::new();
+        for segment in segments {
+            for (name, pieces) in self.places(segment.len(), at) {
+                let name = format!("{}/{name}", segment.name);
+                let tensor = tensors
+                    .iter()
+                    .find(|tensor| tensor.name == name)
+                    .ok_or_else(|| {
+                        refused(
+                            format!("the optimizer state {name:?}"),
+                            "none of this name".into(),
+                        )
+                    })?;
+                if tensor.shape != segment.shape || tensor.values.len() != segment.len() {
+                    return Err(refused(
+                        format!(
+                            "the optimizer state {name:?} of shape {}",
+                            Shape::known(&segment.shape)
+                        ),
+                        format!("an array of shape {}", Shape::known(&tensor.shape)),
+                    ));
+                }
+                moves.push((pieces, tensor.values.as_slice()));
+            }
+            at += segment.len();
+        }
+        if moves.len() != tensors.len() {
+            return Err(refused(
+                format!("{} arrays of optimizer state", moves.len()),
+                tensors.len().to_string(),
+            ));
+        }
+        for (pieces, mut values) in moves {
+            for (part, range) in pieces {
+                let (here, rest) = values.split_at(range.len());
+                self.part_mut(part)[range].copy_from_slice(here);
+                values = rest;
+            }
+        }
+        Ok(())
+    }
+
+    /// The names of what is remembered of a weight of `len` elements, `at` being the number of elements before it, and the
+    /// pieces each consists of.
+    fn places(&self, len: usize, at: usize) -> Vec<(&'static str, Vec<Piece>)> {
+        let names = self.optimizer.slot_names();
+        let start = at * names.len();
+        let mut places: Vec<_> = names
+            .iter()
+            .enumerate()
+            .map(|(slot, &name)| {
+                let pieces = (0..len.div_ceil(CHUNK)).map(|chunk| {
+                    let range = slot_range(len, names.len(), slot, chunk);
+                    (Part::Slots, start + range.start..start + range.end)
+                });
+                (name, pieces.collect())
+            })
+            .collect();
+        if !self.average.is_empty() {
+            places.push(("average", vec![(Part::Average, at..at + len)]));
+        }
+        if !self.accumulated.is_empty() {
+            places.push((
+                "gradient_accumulator",
+                vec![(Part::Accumulated, at..at + len)],
+            ));
+        }
+        places
+    }
+
+    fn part(&self, part: Part) -> &[F] {
+        match part {
+            Part::Slots => self.slots.values(),
+            Part::Average => self.average.values(),
+            Part::Accumulated => self.accumulated.values(),
+        }
+    }
+
+    fn part_mut(&mut self, part: Part) -> &mut [F] {
+        match part {
+            Part::Slots => self.slots.values_mut(),
+            Part::Average => self.average.values_mut(),
+            Part::Accumulated => self.accumulated.values_mut(),
+        }
+    }
+
+    /// Refuses other weights than those the state was made for.
+    fn check(&self, segments: &[Segment]) -> Result<()> {
+        if segments
+            .iter()
+            .map(Segment::len)
+            .eq(self.lens.iter().copied())
+        {
+            return Ok(());
+        }
+        Err(Error::param(
+            format!("the {} weights the optimizer was made for", self.lens.len()),
+            format!("{} weights of other sizes", segments.len()),
+        )
+        .remedy("Compile the model again.")
+        .at(self.optimizer.kind()))
+    }
+}
+
+/// One array of what an optimizer remembers.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StateTensor<F> {
+    /// The weight it belongs to and what it is: `"dense/kernel/momentum"`.
+    pub name: String,
+    /// The shape of the weight.
+    pub shape: Vec<usize>,
+    /// The numbers.
+    pub values: Vec<F>,
+}
+
+/// A stretch of one of the buffers.
+type Piece = (Part, Range<usize>);
+
+/// One of the buffers of an [`OptimizerState`].
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Slots,
+    Average,
+    Accumulated,
+}
