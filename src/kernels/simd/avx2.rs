@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Kernel, LANES, Simd};
+use super::{Isa, Kernel, LANES, Lanes, Simd};
 
 /// Proof that the CPU has AVX2 and FMA.
 #[derive(Clone, Copy)]
@@ -34,6 +34,18 @@ fn first(n: usize) -> Ints {
     let low = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
     let high = _mm256_setr_epi32(8, 9, 10, 11, 12, 13, 14, 15);
     [_mm256_cmpgt_epi32(n, low), _mm256_cmpgt_epi32(n, high)]
+}
+
+/// The masks of the first `n` of 8 `f64` lanes.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn first_f64(n: usize) -> Ints {
+    let n = _mm256_set1_epi64x(n.min(8) as i64);
+    let (low, high) = (
+        _mm256_setr_epi64x(0, 1, 2, 3),
+        _mm256_setr_epi64x(4, 5, 6, 7),
+    );
+    [_mm256_cmpgt_epi64(n, low), _mm256_cmpgt_epi64(n, high)]
 }
 
 /// The fold of [`Simd::sum`] from 8 lanes on.
@@ -365,5 +377,68 @@ impl Simd for Avx2 {
     fn min_lane(self, a: Floats) -> f32 {
         // SAFETY: the token proves the instructions.
         unsafe { min_lane_of_8(_mm256_min_ps(a[0], a[1])) }
+    }
+}
+
+impl Lanes<f64> for Avx2 {
+    type V = [__m256d; 2];
+
+    #[inline(always)]
+    fn fill(self, x: f64) -> [__m256d; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe { [_mm256_set1_pd(x); 2] }
+    }
+    #[inline(always)]
+    unsafe fn read(self, from: *const f64) -> [__m256d; 2] {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe { [_mm256_loadu_pd(from), _mm256_loadu_pd(from.add(4))] }
+    }
+    #[inline(always)]
+    unsafe fn write(self, to: *mut f64, v: [__m256d; 2]) {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe {
+            _mm256_storeu_pd(to, v[0]);
+            _mm256_storeu_pd(to.add(4), v[1]);
+        }
+    }
+    #[inline(always)]
+    unsafe fn read_first(self, from: *const f64, n: usize) -> [__m256d; 2] {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe {
+            let [low, high] = first_f64(n);
+            [
+                _mm256_maskload_pd(from, low),
+                _mm256_maskload_pd(from.wrapping_add(4), high),
+            ]
+        }
+    }
+    #[inline(always)]
+    unsafe fn write_first(self, to: *mut f64, n: usize, v: [__m256d; 2]) {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe {
+            let [low, high] = first_f64(n);
+            _mm256_maskstore_pd(to, low, v[0]);
+            _mm256_maskstore_pd(to.wrapping_add(4), high, v[1]);
+        }
+    }
+    #[inline(always)]
+    fn plus(self, a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe { [_mm256_add_pd(a[0], b[0]), _mm256_add_pd(a[1], b[1])] }
+    }
+    #[inline(always)]
+    fn times_plus(self, a: [__m256d; 2], b: [__m256d; 2], c: [__m256d; 2]) -> [__m256d; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            [
+                _mm256_fmadd_pd(a[0], b[0], c[0]),
+                _mm256_fmadd_pd(a[1], b[1], c[1]),
+            ]
+        }
+    }
+    #[inline(always)]
+    fn larger(self, a: [__m256d; 2], b: [__m256d; 2]) -> [__m256d; 2] {
+        // SAFETY: the token proves the instructions.
+        unsafe { [_mm256_max_pd(a[0], b[0]), _mm256_max_pd(a[1], b[1])] }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, Kernel, LANES, Simd, avx2};
+use super::{Isa, Kernel, LANES, Lanes, Simd, avx2};
 
 /// Proof that the CPU has AVX-512 F, VL, DQ and BW, and AVX2 with FMA.
 #[derive(Clone, Copy)]
@@ -259,5 +259,50 @@ impl Simd for Avx512 {
             let (low, high) = (_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
             avx2::min_lane_of_8(_mm256_min_ps(low, high))
         }
+    }
+}
+
+impl Lanes<f64> for Avx512 {
+    type V = __m512d;
+
+    #[inline(always)]
+    fn fill(self, x: f64) -> __m512d {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_set1_pd(x) }
+    }
+    #[inline(always)]
+    unsafe fn read(self, from: *const f64) -> __m512d {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe { _mm512_loadu_pd(from) }
+    }
+    #[inline(always)]
+    unsafe fn write(self, to: *mut f64, v: __m512d) {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe { _mm512_storeu_pd(to, v) }
+    }
+    #[inline(always)]
+    unsafe fn read_first(self, from: *const f64, n: usize) -> __m512d {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe { _mm512_maskz_loadu_pd(first(n) as __mmask8, from) }
+    }
+    #[inline(always)]
+    unsafe fn write_first(self, to: *mut f64, n: usize, v: __m512d) {
+        // SAFETY: the token proves the instructions; the caller vouches for the pointer.
+        unsafe { _mm512_mask_storeu_pd(to, first(n) as __mmask8, v) }
+    }
+    #[inline(always)]
+    fn plus(self, a: __m512d, b: __m512d) -> __m512d {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_add_pd(a, b) }
+    }
+    #[inline(always)]
+    fn times_plus(self, a: __m512d, b: __m512d, c: __m512d) -> __m512d {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_fmadd_pd(a, b, c) }
+    }
+    #[inline(always)]
+    fn larger(self, a: __m512d, b: __m512d) -> __m512d {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_max_pd(a, b) }
     }
 }

@@ -42,9 +42,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod isa;
+mod lanes;
 mod scalar;
 
 pub use isa::{Isa, available, isa, isa_from_env, with_isa};
+pub use lanes::Lanes;
 
 /// Lanes in a vector, on every level.
 pub const LANES: usize = 16;
@@ -53,7 +55,7 @@ pub const LANES: usize = 16;
 ///
 /// A value of an implementing type proves that the CPU has the level's instructions.
 /// "Partial" reads and writes take the first `min(16, len)` lanes of a slice and never touch memory beyond it.
-pub trait Simd: Copy + Send + Sync + 'static {
+pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     /// 16 floats.
     type F: Copy;
     /// 16 signed integers.

@@ -1,6 +1,6 @@
 //! The plain level: what every CPU has, and the meaning the other levels must match.
 
-use super::{Isa, Kernel, LANES, Simd};
+use super::{Isa, Kernel, LANES, Lanes, Simd};
 
 /// 16 lanes as arrays.
 #[derive(Clone, Copy)]
@@ -230,5 +230,48 @@ impl Simd for Scalar {
     #[inline(always)]
     fn min_lane(self, a: F) -> f32 {
         fold(a, smaller)
+    }
+}
+
+impl Lanes<f64> for Scalar {
+    type V = [f64; 8];
+
+    #[inline(always)]
+    fn fill(self, x: f64) -> [f64; 8] {
+        [x; 8]
+    }
+    #[inline(always)]
+    unsafe fn read(self, from: *const f64) -> [f64; 8] {
+        // SAFETY: the caller vouches for 8 numbers; arrays of them need no other alignment.
+        unsafe { from.cast::<[f64; 8]>().read() }
+    }
+    #[inline(always)]
+    unsafe fn write(self, to: *mut f64, v: [f64; 8]) {
+        // SAFETY: as in `read`.
+        unsafe { to.cast::<[f64; 8]>().write(v) }
+    }
+    #[inline(always)]
+    unsafe fn read_first(self, from: *const f64, n: usize) -> [f64; 8] {
+        // SAFETY: only lanes below `n` are read, for which the caller vouches.
+        std::array::from_fn(|i| if i < n { unsafe { *from.add(i) } } else { 0.0 })
+    }
+    #[inline(always)]
+    unsafe fn write_first(self, to: *mut f64, n: usize, v: [f64; 8]) {
+        for (i, x) in v.into_iter().enumerate().take(n) {
+            // SAFETY: the caller vouches for the first `n` places.
+            unsafe { *to.add(i) = x }
+        }
+    }
+    #[inline(always)]
+    fn plus(self, a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
+        std::array::from_fn(|i| a[i] + b[i])
+    }
+    #[inline(always)]
+    fn times_plus(self, a: [f64; 8], b: [f64; 8], c: [f64; 8]) -> [f64; 8] {
+        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+    }
+    #[inline(always)]
+    fn larger(self, a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
+        std::array::from_fn(|i| if a[i] > b[i] { a[i] } else { b[i] })
     }
 }

@@ -1,0 +1,265 @@
+//! A block of C on one thread: the loops over its tiles.
+
+use std::any::TypeId;
+
+use super::tile::{Element, Finish, Left, MAX_ROWS, Segment, Tile};
+use crate::kernels::simd::{Isa, Kernel, Simd, dispatch};
+use crate::real::Real;
+
+/// Rows of A in a packed panel, on every level (6 x 64 on AVX-512 and 6 x 16 on AVX2 fill the registers).
+pub(super) const PANEL_ROWS: usize = 6;
+
+/// Where row i of A begins: `(i / line) * line_step + (i % line) * step`. The pixels of an image are such rows.
+#[derive(Clone, Copy)]
+pub(crate) struct RowMap {
+    /// Rows in a line.
+    pub line: usize,
+    /// From one line to the next.
+    pub line_step: usize,
+    /// From one row to the next in its line.
+    pub step: usize,
+}
+
+impl RowMap {
+    /// Rows that are `step` apart.
+    pub fn strided(step: usize) -> Self {
+        Self {
+            line: usize::MAX,
+            line_step: 0,
+            step,
+        }
+    }
+}
+
+/// A of a block.
+#[derive(Clone, Copy)]
+pub(crate) enum BlockA<F> {
+    /// Rows wherever the map says; contiguous along each segment.
+    Rows { first: *const F, map: RowMap },
+    /// Rows side by side, k moves by `step`: a transposed matrix.
+    Columns { first: *const F, step: usize },
+    /// Panels of [`PANEL_ROWS`] rows (the last may have fewer), each `[k][rows]`.
+    Panels { first: *const F },
+}
+
+/// B of a block.
+#[derive(Clone, Copy)]
+pub(crate) struct BlockB<F> {
+    pub first: *const F,
+    /// From one k to the next.
+    pub step: usize,
+    /// From one vector of 64 bytes to the next. Whole vectors are read, also where C ends within one.
+    pub next: usize,
+}
+
+/// `C = relu(beta * C + A * B + bias)` for a block of C.
+#[derive(Clone, Copy)]
+pub(crate) struct Block<'a, F> {
+    pub rows: usize,
+    pub columns: usize,
+    /// The runs of k; their lengths add up to k.
+    pub segments: &'a [Segment],
+    pub a: BlockA<F>,
+    pub b: BlockB<F>,
+    pub c: *mut F,
+    pub ldc: usize,
+    pub beta: F,
+    pub bias: Option<*const F>,
+    pub relu: bool,
+}
+
+impl<F: Real> Block<'_, F> {
+    /// Computes it on this thread.
+    ///
+    /// # Safety
+    /// A and B are readable wherever the block says; C is writable and nobody else uses its block meanwhile.
+    pub unsafe fn run(self) {
+        if self.rows == 0 || self.columns == 0 {
+            return;
+        }
+        if let Some(block) = self.as_type::<f32>() {
+            dispatch(Task(block));
+        } else if let Some(block) = self.as_type::<f64>() {
+            dispatch(Task(block));
+        }
+    }
+}
+
+impl<'a, F: Real> Block<'a, F> {
+    /// This block, if its numbers are of type `T`.
+    fn as_type<T: Real>(&self) -> Option<Block<'a, T>> {
+        (TypeId::of::<F>() == TypeId::of::<T>()).then(|| Block {
+            rows: self.rows,
+            columns: self.columns,
+            segments: self.segments,
+            a: match self.a {
+                BlockA::Rows { first, map } => BlockA::Rows {
+                    first: first.cast(),
+                    map,
+                },
+                BlockA::Columns { first, step } => BlockA::Columns {
+                    first: first.cast(),
+                    step,
+                },
+                BlockA::Panels { first } => BlockA::Panels {
+                    first: first.cast(),
+                },
+            },
+            b: BlockB {
+                first: self.b.first.cast(),
+                step: self.b.step,
+                next: self.b.next,
+            },
+            c: self.c.cast(),
+            ldc: self.ldc,
+            beta: T::of(self.beta.f64()),
+            bias: self.bias.map(|bias| bias.cast()),
+            relu: self.relu,
+        })
+    }
+}
+
+struct Task<'a, F>(Block<'a, F>);
+
+impl<F: Element> Kernel for Task<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let block = self.0;
+        let width = 64 / size_of::<F>();
+        let vectors = block.columns.div_ceil(width);
+        let k = block.segments.iter().map(|&[_, len]| len).sum();
+        let mut first = 0;
+        // Columns outside, rows inside: a strip of B stays in the cache while the rows of A pass by.
+        while first < vectors {
+            let taken = strip(S::ISA, vectors - first);
+            let columns = (taken * width).min(block.columns - first * width);
+            rows(s, &block, k, first, taken, columns - (taken - 1) * width);
+            first += taken;
+        }
+    }
+}
+
+/// Whether there are 32 registers of 64 bytes, so that strips may be several vectors wide.
+const fn is_wide<S: Simd>() -> bool {
+    matches!(S::ISA, Isa::Avx512)
+}
+
+/// Vectors in the next strip of columns, of `left` vectors that are left: as wide as the registers allow, but 3 + 2 for 5,
+/// because a single vector leaves too few sums under way to hide the latency of an addition.
+#[inline(always)]
+fn strip(isa: Isa, left: usize) -> usize {
+    match (isa, left) {
+        (Isa::Avx512, 5) => 3,
+        (Isa::Avx512, _) => left.min(4),
+        _ => 1,
+    }
+}
+
+/// All rows of one strip: `vectors` vectors from vector `first` on, `last` columns in the last one.
+#[inline(always)]
+fn rows<F: Element, S: Simd>(
+    s: S,
+    block: &Block<'_, F>,
+    k: usize,
+    first: usize,
+    vectors: usize,
+    last: usize,
+) {
+    let column = first * (64 / size_of::<F>());
+    let most = match block.a {
+        BlockA::Panels { .. } => PANEL_ROWS,
+        // One vector needs more rows to keep eight sums under way; AVX2 has registers for 6.
+        _ if S::ISA == Isa::Avx512 && vectors == 1 => MAX_ROWS,
+        _ => PANEL_ROWS,
+    };
+    let mut row = 0;
+    while row < block.rows {
+        let left = block.rows - row;
+        let panel = PANEL_ROWS.min(block.rows - row / PANEL_ROWS * PANEL_ROWS);
+        let taken = match left.min(most) {
+            n if n == most => n,
+            6.. => 6,
+            4.. => 4,
+            2.. => 2,
+            _ => 1,
+        };
+        let a = match block.a {
+            BlockA::Rows { first, map } => {
+                let (mut line, mut place) = (row / map.line, row % map.line);
+                let mut starts = [first; MAX_ROWS];
+                for start in &mut starts[..taken] {
+                    *start = first.wrapping_add(line * map.line_step + place * map.step);
+                    place += 1;
+                    if place == map.line {
+                        (line, place) = (line + 1, 0);
+                    }
+                }
+                Left::Rows(starts)
+            }
+            BlockA::Columns { first, step } => Left::Columns {
+                first: first.wrapping_add(row),
+                step,
+            },
+            BlockA::Panels { first } => {
+                let start = row / PANEL_ROWS * PANEL_ROWS;
+                Left::Columns {
+                    first: first.wrapping_add(start * k + (row - start)),
+                    step: panel,
+                }
+            }
+        };
+        let tile = Tile {
+            a,
+            segments: block.segments,
+            b: block.b.first.wrapping_add(first * block.b.next),
+            b_step: block.b.step,
+            b_next: block.b.next,
+            c: block.c.wrapping_add(row * block.ldc + column),
+            ldc: block.ldc,
+            last,
+            finish: Finish {
+                beta: block.beta,
+                bias: block.bias.map(|bias| bias.wrapping_add(column)),
+                relu: block.relu,
+            },
+        };
+        // SAFETY: the caller of `Block::run` vouches for the operands; the tile lies within the block.
+        unsafe {
+            if const { is_wide::<S>() } {
+                match vectors {
+                    1 => by_rows::<F, S, 1>(s, taken, &tile),
+                    2 => by_rows::<F, S, 2>(s, taken, &tile),
+                    3 => by_rows::<F, S, 3>(s, taken, &tile),
+                    _ => by_rows::<F, S, 4>(s, taken, &tile),
+                }
+            } else {
+                by_rows::<F, S, 1>(s, taken, &tile);
+            }
+        }
+        row += taken;
+    }
+}
+
+/// # Safety
+/// As [`Element::tile`].
+#[inline(always)]
+unsafe fn by_rows<F: Element, S: Simd, const VECTORS: usize>(
+    s: S,
+    rows: usize,
+    tile: &Tile<'_, F>,
+) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match rows {
+            1 => F::tile::<S, 1, VECTORS>(s, tile),
+            2 => F::tile::<S, 2, VECTORS>(s, tile),
+            4 => F::tile::<S, 4, VECTORS>(s, tile),
+            MAX_ROWS if const { is_wide::<S>() && VECTORS == 1 } => {
+                F::tile::<S, MAX_ROWS, VECTORS>(s, tile);
+            }
+            _ => F::tile::<S, PANEL_ROWS, VECTORS>(s, tile),
+        }
+    }
+}

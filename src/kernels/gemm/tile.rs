@@ -1,0 +1,204 @@
+//! The innermost loop: a tile of C in registers, one pass over k.
+//!
+//! Each element is `sum over p of a[i, p] * b[p, j]`, added with fused multiply-adds in the order of p, starting from 0. The
+//! order depends neither on the tile nor on the instruction set, so neither do the bits.
+
+use crate::kernels::simd::{Kernel, Lanes, Simd};
+use crate::real::Real;
+
+/// A run of k: where it begins in each row of A (in elements), and how long it is. B has the runs one after another.
+pub(crate) type Segment = [usize; 2];
+
+/// The most rows of a tile.
+pub(super) const MAX_ROWS: usize = 8;
+
+/// Where a tile finds A.
+#[derive(Clone, Copy)]
+pub(super) enum Left<F> {
+    /// Each row begins somewhere; within a segment k is contiguous.
+    Rows([*const F; MAX_ROWS]),
+    /// Rows are neighbours; k moves by a step.
+    Columns { first: *const F, step: usize },
+}
+
+/// What happens to the sum before it is stored: `c = relu(beta * c + sum + bias)`.
+#[derive(Clone, Copy)]
+pub(super) struct Finish<F> {
+    /// Factor on what is in C; C is not read where it is 0.
+    pub beta: F,
+    /// A number for each column.
+    pub bias: Option<*const F>,
+    /// Negative results become 0.
+    pub relu: bool,
+}
+
+/// The operands of one tile.
+#[derive(Clone, Copy)]
+pub(super) struct Tile<'a, F> {
+    pub a: Left<F>,
+    pub segments: &'a [Segment],
+    /// The first vector of the first row of B.
+    pub b: *const F,
+    /// From one row of B to the next.
+    pub b_step: usize,
+    /// From one vector of a row of B to the next.
+    pub b_next: usize,
+    pub c: *mut F,
+    pub ldc: usize,
+    /// Columns of C in the last vector.
+    pub last: usize,
+    pub finish: Finish<F>,
+}
+
+/// The number types that have tiles.
+pub(super) trait Element: Real {
+    /// Computes a tile of `ROWS` rows and `VECTORS` vectors.
+    ///
+    /// # Safety
+    /// A, B and C hold what the tile says: `ROWS` rows of A over all segments, as many rows of B as the segments are long
+    /// together, `ROWS` rows of C, which nobody else uses.
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, tile: &Tile<'_, Self>);
+}
+
+struct Task<'a, F, const ROWS: usize, const VECTORS: usize>(&'a Tile<'a, F>);
+
+impl<const ROWS: usize, const VECTORS: usize> Kernel for Task<'_, f32, ROWS, VECTORS> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // SAFETY: vouched for by the caller of `Element::tile`, which alone makes tasks.
+        unsafe { multiply::<f32, S, ROWS, VECTORS>(s, self.0) }
+    }
+}
+
+impl<const ROWS: usize, const VECTORS: usize> Kernel for Task<'_, f64, ROWS, VECTORS> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        // SAFETY: vouched for by the caller of `Element::tile`, which alone makes tasks.
+        unsafe { multiply::<f64, S, ROWS, VECTORS>(s, self.0) }
+    }
+}
+
+impl Element for f32 {
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, tile: &Tile<'_, f32>) {
+        s.vectorize(Task::<f32, ROWS, VECTORS>(tile));
+    }
+}
+
+impl Element for f64 {
+    #[inline(always)]
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, tile: &Tile<'_, f64>) {
+        s.vectorize(Task::<f64, ROWS, VECTORS>(tile));
+    }
+}
+
+/// # Safety
+/// As [`Element::tile`].
+#[inline(always)]
+unsafe fn multiply<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
+    s: S,
+    t: &Tile<'_, F>,
+) {
+    debug_assert!(ROWS <= MAX_ROWS && (1..=S::WIDTH).contains(&t.last));
+    let mut sums = [[s.fill(F::ZERO); VECTORS]; ROWS];
+    let mut b: [*const F; VECTORS] = std::array::from_fn(|v| t.b.wrapping_add(v * t.b_next));
+    match t.a {
+        Left::Rows(rows) => {
+            for &[start, len] in t.segments {
+                let a: [*const F; ROWS] = std::array::from_fn(|i| rows[i].wrapping_add(start));
+                for p in 0..len {
+                    // SAFETY: p is within the segment, and the caller vouches for the operands.
+                    unsafe { step(s, &mut sums, &b, p * t.b_step, |i| *a[i].add(p)) };
+                }
+                b = b.map(|b| b.wrapping_add(len * t.b_step));
+            }
+        }
+        Left::Columns {
+            first,
+            step: k_step,
+        } => {
+            for &[start, len] in t.segments {
+                let mut a = first.wrapping_add(start);
+                for p in 0..len {
+                    // SAFETY: p is within the segment, and the caller vouches for the operands.
+                    unsafe { step(s, &mut sums, &b, p * t.b_step, |i| *a.add(i)) };
+                    a = a.wrapping_add(k_step);
+                }
+                b = b.map(|b| b.wrapping_add(len * t.b_step));
+            }
+        }
+    }
+    // SAFETY: the caller vouches for C and the bias.
+    unsafe { store(s, t, &sums) }
+}
+
+/// Adds the products of one k.
+///
+/// # Safety
+/// B holds a vector at `at` beyond each of its pointers, and `a` may be called for each row.
+#[inline(always)]
+unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
+    s: S,
+    sums: &mut [[S::V; VECTORS]; ROWS],
+    b: &[*const F; VECTORS],
+    at: usize,
+    a: impl Fn(usize) -> F,
+) {
+    // SAFETY: as the caller vouches.
+    let b: [S::V; VECTORS] = std::array::from_fn(|v| unsafe { s.read(b[v].add(at)) });
+    for (i, sums) in sums.iter_mut().enumerate() {
+        let a = s.fill(a(i));
+        for (sum, &b) in sums.iter_mut().zip(&b) {
+            *sum = s.times_plus(a, b, *sum);
+        }
+    }
+}
+
+/// Writes the tile through its [`Finish`].
+///
+/// # Safety
+/// C and the bias are as [`Element::tile`] says.
+#[inline(always)]
+unsafe fn store<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
+    s: S,
+    t: &Tile<'_, F>,
+    sums: &[[S::V; VECTORS]; ROWS],
+) {
+    let (beta, zero) = (s.fill(t.finish.beta), s.fill(F::ZERO));
+    for v in 0..VECTORS {
+        let width = if v + 1 == VECTORS { t.last } else { S::WIDTH };
+        let at = v * S::WIDTH;
+        let bias = t.finish.bias.map(|bias| {
+            // SAFETY: the bias has a number for each of the tile's columns.
+            unsafe { s.read_first(bias.add(at), width) }
+        });
+        for (i, sums) in sums.iter().enumerate() {
+            let c = t.c.wrapping_add(i * t.ldc + at);
+            let mut sum = sums[v];
+            // SAFETY: row i of C has `width` numbers from here on.
+            unsafe {
+                if t.finish.beta != F::ZERO {
+                    let old = if width == S::WIDTH {
+                        s.read(c)
+                    } else {
+                        s.read_first(c, width)
+                    };
+                    sum = s.times_plus(beta, old, sum);
+                }
+                if let Some(bias) = bias {
+                    sum = s.plus(sum, bias);
+                }
+                if t.finish.relu {
+                    sum = s.larger(zero, sum);
+                }
+                if width == S::WIDTH {
+                    s.write(c, sum);
+                } else {
+                    s.write_first(c, width, sum);
+                }
+            }
+        }
+    }
+}
