@@ -1,6 +1,7 @@
 //! Loops over slices. They know no layer, no graph and no Python.
 
 pub mod arithmetic;
+pub mod attention;
 pub mod broadcast;
 pub mod denormals;
 pub mod gather;

@@ -1,0 +1,169 @@
+//! Scaled dot-product attention of many heads: `softmax(q k^T) v`, with masks and dropout.
+//!
+//! Vaswani et al., "Attention Is All You Need", 2017. Queries, keys and values come projected, as rows of
+//! `heads * dim` numbers, the queries times `1 / sqrt(key_dim)`. One thread works on one head of one sample at a time, block
+//! by block of queries, so that a block of scores is made, masked, normalised and used while it is in the cache. Heads
+//! of samples are shared out by halving, and each writes to places of its own: the number of threads changes no bit.
+//!
+//! For a backward pass the probabilities are kept rather than computed again: at the lengths lamina is made for they stay
+//! in the last cache, and reading them back costs less than a matrix product and as many exponentials.
+
+mod backward;
+mod forward;
+mod mask;
+
+pub use backward::{Gradients, attend_backward};
+pub use forward::{Results, attend};
+pub use mask::{Mask, PairMask};
+
+use ndarray::{ArrayViewMut2, ArrayViewMut5, Axis};
+
+use crate::parallel::join;
+use crate::real::Real;
+use crate::rng::Stream;
+
+/// Queries in one block.
+const BLOCK: usize = 64;
+
+/// The sizes of an attention. Positions that do not attend to each other count as samples: those on axes before the
+/// attention axes as `outer`, those on axes behind as `inner`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sizes {
+    /// Samples, on axes before the attention axes.
+    pub outer: usize,
+    /// Samples, on axes behind the attention axes.
+    pub inner: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Positions that attend.
+    pub queries: usize,
+    /// Positions that are attended to.
+    pub keys: usize,
+    /// Numbers in a query or key of one head.
+    pub key_dim: usize,
+    /// Numbers in a value of one head.
+    pub value_dim: usize,
+}
+
+/// One head of one sample: its places along `outer`, `inner` and `heads`.
+pub(crate) type Pair = [usize; 3];
+
+impl Sizes {
+    /// The number of probabilities: `(outer, inner, heads, queries, keys)`.
+    pub fn scores(&self) -> usize {
+        self.outer * self.inner * self.heads * self.queries * self.keys
+    }
+
+    /// The number of a head of a sample.
+    fn index(&self, [outer, inner, head]: Pair) -> usize {
+        (outer * self.inner + inner) * self.heads + head
+    }
+
+    /// Where row `row` of a pair begins in `(outer, rows, inner, heads, dim)`.
+    fn start(&self, [outer, inner, head]: Pair, rows: usize, row: usize, dim: usize) -> usize {
+        (((outer * rows + row) * self.inner + inner) * self.heads + head) * dim
+    }
+
+    /// From one row of a pair to the next.
+    fn step(&self, dim: usize) -> usize {
+        self.inner * self.heads * dim
+    }
+
+    /// `(outer, rows, inner, heads, dim)` with the axes `(outer, inner, heads, rows, dim)`.
+    fn rows<'a, F>(&self, values: &'a mut [F], rows: usize, dim: usize) -> ArrayViewMut5<'a, F> {
+        let shape = [self.outer, rows, self.inner, self.heads, dim];
+        let view = ArrayViewMut5::from_shape(shape, values).expect("as long as the sizes say");
+        view.permuted_axes([0, 2, 3, 1, 4])
+    }
+
+    /// `(outer, inner, heads, queries, keys)`.
+    fn table<'a, F>(&self, values: &'a mut [F]) -> ArrayViewMut5<'a, F> {
+        let shape = [self.outer, self.inner, self.heads, self.queries, self.keys];
+        ArrayViewMut5::from_shape(shape, values).expect("as long as the sizes say")
+    }
+}
+
+/// Projected queries (scaled), keys and values.
+#[derive(Debug, Clone, Copy)]
+pub struct Projected<'a, F> {
+    /// `(outer, queries, inner, heads, key_dim)`.
+    pub queries: &'a [F],
+    /// `(outer, keys, inner, heads, key_dim)`.
+    pub keys: &'a [F],
+    /// `(outer, keys, inner, heads, value_dim)`.
+    pub values: &'a [F],
+}
+
+/// What attention is paid to.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a, F> {
+    /// Who may attend to whom.
+    pub mask: Mask<'a, F>,
+    /// A query that may attend to nothing attends to all keys alike; otherwise its result is 0. Keras does the one
+    /// where it uses its fused kernel and the other where it computes the scores one by one.
+    pub empty_is_uniform: bool,
+    /// Probabilities that are dropped.
+    pub dropout: Option<Dropout>,
+}
+
+/// Probabilities are dropped at this rate, the others grow in turn.
+#[derive(Debug, Clone, Copy)]
+pub struct Dropout {
+    /// From 0 to 1.
+    pub rate: f64,
+    /// Decides by the number of the probability.
+    pub stream: Stream,
+}
+
+impl Dropout {
+    /// Multiplies the probabilities from number `first` on by 0 or `1 / (1 - rate)`.
+    fn factors<F: Real>(&self, factors: &mut [F], first: usize) {
+        self.stream.fill_uniform(factors, first as u64);
+        let (rate, kept) = (F::of(self.rate), F::of(1.0 / (1.0 - self.rate)));
+        for factor in factors {
+            *factor = if *factor < rate { F::ZERO } else { kept };
+        }
+    }
+}
+
+/// Calls `work` for each head of each sample with its parts of `views`, whose first axes are `outer`, `inner`, `heads`.
+fn for_each_pair<F: Real, const N: usize>(
+    first: Pair,
+    views: [Option<ArrayViewMut5<'_, F>>; N],
+    work: &(impl Fn(Pair, [Option<ArrayViewMut2<'_, F>>; N]) + Sync),
+) {
+    let Some(some) = views.iter().flatten().next() else {
+        return;
+    };
+    let sizes = [some.shape()[0], some.shape()[1], some.shape()[2]];
+    if sizes.contains(&0) {
+        return;
+    }
+    let Some(axis) = sizes.iter().position(|&size| size > 1) else {
+        return work(first, views.map(|view| view.map(only_pair)));
+    };
+    let half = sizes[axis] / 2;
+    let mut left = [const { None }; N];
+    let mut right = [const { None }; N];
+    for ((view, left), right) in views.into_iter().zip(&mut left).zip(&mut right) {
+        if let Some((a, b)) = view.map(|view| view.split_at(Axis(axis), half)) {
+            (*left, *right) = (Some(a), Some(b));
+        }
+    }
+    let mut second = first;
+    second[axis] += half;
+    join(
+        || for_each_pair(first, left, work),
+        || for_each_pair(second, right, work),
+    );
+}
+
+/// Rows and columns of the only pair there is.
+fn only_pair<F>(view: ArrayViewMut5<'_, F>) -> ArrayViewMut2<'_, F> {
+    let view = view.index_axis_move(Axis(0), 0);
+    let view = view.index_axis_move(Axis(0), 0);
+    view.index_axis_move(Axis(0), 0)
+}
+
+#[cfg(test)]
+mod tests;
