@@ -1,5 +1,6 @@
 //! Loops over slices. They know no layer, no graph and no Python.
 
+pub mod activation;
 pub mod arithmetic;
 pub mod attention;
 pub mod broadcast;
@@ -8,6 +9,7 @@ pub mod gather;
 pub mod gemm;
 pub mod math;
 pub mod optimizer;
+pub mod reduce;
 pub(crate) mod scratch;
 pub mod simd;
 pub mod softmax;

@@ -1,0 +1,74 @@
+//! Loops that apply a function of one number to every element.
+
+use crate::kernels::arithmetic::{Arithmetic, Double, Lanes};
+use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
+use crate::real::Real;
+
+/// A function of one number and its derivative.
+pub trait Pointwise: Copy + Send + Sync {
+    /// Whether [`Pointwise::slope`] takes the input; otherwise it takes the output, and the input may be overwritten.
+    fn slope_takes_input(self) -> bool {
+        false
+    }
+
+    /// `f(x)`
+    fn value<A: Arithmetic>(self, a: A, x: A::V) -> A::V;
+
+    /// `f'(x)`, from `x` or from `f(x)` as [`Pointwise::slope_takes_input`] says.
+    fn slope<A: Arithmetic>(self, a: A, v: A::V) -> A::V;
+}
+
+/// `x = f(x)`
+pub fn values<F: Real>(function: impl Pointwise, x: &mut [F]) {
+    if let Some(x) = F::as_f32_mut(x) {
+        dispatch(Values(function, x));
+    } else if let Some(x) = F::as_f64_mut(x) {
+        x.iter_mut().for_each(|x| *x = function.value(Double, *x));
+    }
+}
+
+/// `grad *= f'`, with `of` what the slope takes.
+pub fn slopes<F: Real>(function: impl Pointwise, of: &[F], grad: &mut [F]) {
+    if let (Some(of), Some(grad)) = (F::as_f32(of), F::as_f32_mut(grad)) {
+        dispatch(Slopes(function, of, grad));
+    } else if let (Some(of), Some(grad)) = (F::as_f64(of), F::as_f64_mut(grad)) {
+        for (grad, &of) in grad.iter_mut().zip(of) {
+            *grad *= function.slope(Double, of);
+        }
+    }
+}
+
+struct Values<'a, P>(P, &'a mut [f32]);
+
+impl<P: Pointwise> Kernel for Values<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (body, tail) = self.1.as_chunks_mut::<LANES>();
+        for x in body {
+            s.store(x, self.0.value(Lanes(s), s.load(x)));
+        }
+        if !tail.is_empty() {
+            s.store_partial(tail, self.0.value(Lanes(s), s.load_partial(tail)));
+        }
+    }
+}
+
+struct Slopes<'a, P>(P, &'a [f32], &'a mut [f32]);
+
+impl<P: Pointwise> Kernel for Slopes<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (of, of_tail) = self.1.as_chunks::<LANES>();
+        let (grad, grad_tail) = self.2.as_chunks_mut::<LANES>();
+        for (of, grad) in of.iter().zip(grad) {
+            let slope = self.0.slope(Lanes(s), s.load(of));
+            s.store(grad, s.mul(s.load(grad), slope));
+        }
+        if !grad_tail.is_empty() {
+            let slope = self.0.slope(Lanes(s), s.load_partial(of_tail));
+            s.store_partial(grad_tail, s.mul(s.load_partial(grad_tail), slope));
+        }
+    }
+}
