@@ -1,0 +1,87 @@
+"""Whatever a user calls data becomes an array of the engine's type, or a clear error."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.errors import DataError, DtypeError, ShapeError
+
+Array = NDArray[Any]
+
+_EXACT = {"float32": 2**24, "float64": 2**53}
+"""The largest integer up to which every integer is a number of the type."""
+
+
+def as_array(value: Any, where: str, dtype: str, *, ids: bool = False) -> Array:
+    """The value as an aligned, C-contiguous array of `dtype`; the same object where it already is.
+
+    Args:
+        value: Array, nested list, data frame, or anything numpy can read.
+        where: What to call it in an error.
+        dtype: "float32" or "float64".
+        ids: Whether the numbers are ids or labels, which must not be rounded.
+
+    Raises:
+        DtypeError: strings, objects, complex numbers, dates.
+        ShapeError: rows of different lengths, or a single number.
+        DataError: a number beyond the range of `dtype`, or an id that it cannot hold exactly.
+    """
+    array = _read(value, where)
+    if array.dtype.kind not in "fiub":
+        remedy = _remedy(value, array)
+        raise DtypeError(f"{where}: expected numbers, got dtype {array.dtype}. {remedy}")
+    if array.ndim == 0:
+        raise ShapeError(f"{where}: expected an array with a batch axis, got a single number")
+    if ids and array.dtype.kind in "iu" and array.dtype.itemsize > 2 and array.size:
+        _check_exact(array, where, dtype)
+    try:
+        with np.errstate(over="raise"):
+            return np.require(array, np.dtype(dtype), ["C_CONTIGUOUS", "ALIGNED"])
+    except FloatingPointError:
+        raise DataError(
+            f"{where}: expected numbers within the range of {dtype}, got larger ones. "
+            "Scale them, or use dtype='float64'"
+        ) from None
+
+
+def rows_of(array: Array) -> int:
+    """The number of samples."""
+    return int(array.shape[0])
+
+
+def _read(value: Any, where: str) -> Array:
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
+        raise DataError(
+            f"{where}: expected plain numbers, got a masked array with hidden values. "
+            "Fill them first (array.filled(value))"
+        )
+    try:
+        return np.asarray(value)
+    except ValueError as error:
+        if "inhomogeneous" not in str(error):
+            raise
+        raise ShapeError(
+            f"{where}: expected rows of equal length, got a list whose rows differ. "
+            "Pad them (lamina.utils.pad_sequences)"
+        ) from None
+
+
+def _remedy(value: Any, array: Array) -> str:
+    if hasattr(value, "toarray"):
+        return "Make the sparse matrix dense first (x.toarray())"
+    if array.dtype.kind in "SU" or (array.size and isinstance(array.flat[0], str)):
+        return "Encode text as numbers first"
+    return "Convert it first, e.g. x.astype('float32')"
+
+
+def _check_exact(array: Array, where: str, dtype: str) -> None:
+    limit = _EXACT[dtype]
+    largest = max(int(array.max()), -int(array.min()))
+    if largest > limit:
+        raise DataError(
+            f"{where}: expected ids up to {limit}, which {dtype} holds exactly, got {largest}. "
+            "Number the classes or tokens from 0 without gaps"
+        )

@@ -1,0 +1,71 @@
+"""The layers, one file each or one family each; `lamina.layers` lists them."""
+
+from lamina.layers.activation import Activation
+from lamina.layers.base import Layer
+from lamina.layers.batch_normalization import BatchNormalization
+from lamina.layers.bidirectional import Bidirectional
+from lamina.layers.conv2d import Conv2D
+from lamina.layers.dense import Dense
+from lamina.layers.dropout import Dropout
+from lamina.layers.embedding import Embedding
+from lamina.layers.flatten import Flatten
+from lamina.layers.gru import GRU
+from lamina.layers.input_layer import Input, InputLayer
+from lamina.layers.layer_normalization import LayerNormalization
+from lamina.layers.lstm import LSTM
+from lamina.layers.masking import Masking
+from lamina.layers.merging import (
+    Add,
+    Average,
+    Concatenate,
+    Multiply,
+    add,
+    average,
+    concatenate,
+    multiply,
+)
+from lamina.layers.multi_head_attention import MultiHeadAttention
+from lamina.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from lamina.layers.reshape import Reshape
+from lamina.layers.simple_rnn import SimpleRNN
+
+Convolution2D = Conv2D
+MaxPool2D = MaxPooling2D
+AvgPool2D = AveragePooling2D
+GlobalAvgPool2D = GlobalAveragePooling2D
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "Activation",
+    "Add",
+    "Average",
+    "AveragePooling2D",
+    "AvgPool2D",
+    "BatchNormalization",
+    "Bidirectional",
+    "Concatenate",
+    "Conv2D",
+    "Convolution2D",
+    "Dense",
+    "Dropout",
+    "Embedding",
+    "Flatten",
+    "GlobalAveragePooling2D",
+    "GlobalAvgPool2D",
+    "Input",
+    "InputLayer",
+    "Layer",
+    "LayerNormalization",
+    "Masking",
+    "MaxPool2D",
+    "MaxPooling2D",
+    "MultiHeadAttention",
+    "Multiply",
+    "Reshape",
+    "SimpleRNN",
+    "add",
+    "average",
+    "concatenate",
+    "multiply",
+]
