@@ -1,0 +1,220 @@
+"""Data as users have it becomes lists of arrays in the order of the model's inputs and outputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from lamina import _tree
+from lamina._arrays import Array, as_array
+from lamina.errors import ConfigError, DataError, ShapeError
+from lamina.layers.calling import is_data, map_data
+
+if TYPE_CHECKING:
+    from lamina.layers.symbolic import SymbolicTensor
+    from lamina.models.compiling import Plan
+    from lamina.models.graph import Graph
+
+
+@dataclass
+class Arrays:
+    """Samples ready for the engine: inputs, targets, and a weight array or None per target."""
+
+    inputs: list[Array]
+    targets: list[Array]
+    weights: list[Array | None]
+
+    @property
+    def rows(self) -> int:
+        """The number of samples."""
+        return int(self.inputs[0].shape[0])
+
+
+def unpack(batch: Any) -> tuple[Any, Any, Any]:
+    """x, y and sample weights of what a generator or dataset gave."""
+    if isinstance(batch, list):
+        batch = tuple(batch)
+    if not isinstance(batch, tuple):
+        return batch, None, None
+    if not 1 <= len(batch) <= 3:
+        raise ShapeError(
+            f"expected (x,), (x, y) or (x, y, sample_weight) from the data, got {len(batch)} items"
+        )
+    x, y, weight = (*batch, None, None)[:3]
+    return x, y, weight
+
+
+def convert_inputs(graph: Graph, dtype: str, x: Any) -> list[Array]:
+    """x as one array per input of the model.
+
+    Raises:
+        DtypeError, ShapeError, DataError: see `as_array`; and other inputs than the model has.
+    """
+    values = _by_name("x", x, graph.inputs, graph.input_names, is_data)
+    many = len(values) > 1
+    arrays = []
+    for value, tensor, name in zip(values, graph.flat_inputs, graph.input_names, strict=True):
+        where = f'x["{name}"]' if many else "x"
+        ids = "int" in tensor.dtype
+        arrays.append(_fit_rank(as_array(value, where, dtype, ids=ids), tensor))
+    names = [f'x["{name}"]' if many else "x" for name in graph.input_names]
+    _check_rows(list(zip(names, arrays, strict=True)))
+    return arrays
+
+
+def convert(
+    graph: Graph,
+    plan: Plan,
+    dtype: str,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    class_weight: Mapping[int, float] | None = None,
+) -> Arrays:
+    """x, y and weights as the engine takes them.
+
+    Raises:
+        DtypeError, ShapeError, DataError: data that is no numbers, does not fit, or is empty.
+        ConfigError: class_weight together with sample_weight or with several outputs.
+    """
+    inputs = convert_inputs(graph, dtype, x)
+    names = graph.output_names
+    values = _targets(graph, plan, y)
+    wheres = [f'y["{names[i]}"]' if len(names) > 1 else "y" for i in plan.targets]
+    targets = [
+        as_array(value, where, dtype, ids=plan.sparse[i])
+        for value, where, i in zip(values, wheres, plan.targets, strict=True)
+    ]
+    x_name = "x" if len(inputs) == 1 else f'x["{graph.input_names[0]}"]'
+    _check_rows([(x_name, inputs[0]), *zip(wheres, targets, strict=True)])
+    if class_weight is not None:
+        if sample_weight is not None:
+            raise ConfigError("expected class_weight or sample_weight, got both")
+        if len(targets) != 1:
+            raise ConfigError("expected one output with class_weight. Give sample_weight instead")
+        sample_weight = weights_of_classes(targets[0], class_weight)
+    weights = _weights(graph, plan, dtype, sample_weight)
+    for weight in weights:
+        if weight is not None:
+            _check_rows([(x_name, inputs[0]), ("sample_weight", weight)])
+    shapes = [graph.flat_outputs[i].shape for i in plan.targets]
+    targets = [_fit_target(t, shape) for t, shape in zip(targets, shapes, strict=True)]
+    return Arrays(inputs, targets, weights)
+
+
+def weights_of_classes(labels: Array, class_weight: Mapping[int, float]) -> Array:
+    """A weight per sample from one per class; classes left out weigh 1, as in Keras."""
+    if labels.ndim > 1:
+        labels = labels.argmax(-1) if labels.shape[-1] != 1 else labels[..., 0]
+    if labels.ndim > 1:
+        raise ShapeError("expected one label per sample with class_weight, got a sequence of them")
+    classes, places = np.unique(np.round(labels).astype(np.int64), return_inverse=True)
+    weights = [float(class_weight.get(int(c), 1.0)) for c in classes]
+    return np.asarray(weights)[places]
+
+
+def split_validation(data: tuple[Any, Any, Any], share: float) -> tuple[Any, Any]:
+    """The first samples to train on, the last to validate on; taken before any shuffling."""
+    if not 0 < share < 1:
+        raise ConfigError(f"fit: expected validation_split between 0 and 1, got {share}")
+    arrays = map_data(lambda value: value if value is None else _sliceable(value), data)
+    rows = {len(leaf) for leaf in _tree.flatten(arrays) if leaf is not None}
+    count = min(rows, default=0)
+    cut = int(np.floor(count * (1.0 - share)))
+    if cut == 0 or cut == count:
+        raise DataError(
+            f"fit: validation_split={share} leaves no samples on one side of {count}. "
+            "Give validation_data instead"
+        )
+    first = _tree.map_leaves(lambda value: None if value is None else value[:cut], arrays)
+    last = _tree.map_leaves(lambda value: None if value is None else value[cut:], arrays)
+    return first, last
+
+
+def _sliceable(value: Any) -> Any:
+    return value if isinstance(value, np.ndarray) else np.asarray(value)
+
+
+def _by_name(what: str, given: Any, structure: Any, names: list[str], is_leaf: Any) -> list[Any]:
+    """The values in the order of the names, from a dict, a list or a single value."""
+    if isinstance(given, Mapping):
+        missing = [name for name in _keys(structure, names) if name not in given]
+        if missing:
+            raise ShapeError(
+                f"{what}: expected the keys {', '.join(names)}, got {', '.join(map(str, given))}"
+            )
+        return [given[name] for name in _keys(structure, names)]
+    many = isinstance(given, list | tuple) and not is_leaf(given)
+    values = list(given) if many else [given]
+    if len(values) != len(names):
+        remedy = ". Stack samples first (np.stack)" if len(names) == 1 and len(values) > 1 else ""
+        raise ShapeError(
+            f"{what}: expected {len(names)} array{'s' * (len(names) > 1)} ({', '.join(names)}), "
+            f"got {len(values)}{remedy}"
+        )
+    return values
+
+
+def _keys(structure: Any, names: list[str]) -> list[str]:
+    """The keys of a dict of data: those of the model's own dict, else the layers' names."""
+    return sorted(structure) if isinstance(structure, dict) else names
+
+
+def _targets(graph: Graph, plan: Plan, y: Any) -> list[Any]:
+    """One value per output that needs a target."""
+    if not plan.targets:
+        return []
+    names = [graph.output_names[i] for i in plan.targets]
+    if y is None:
+        raise DataError(f"expected targets y for {', '.join(names)}, got none")
+    full = isinstance(y, list | tuple) and not is_data(y) and len(y) == len(graph.output_names)
+    if full and len(plan.targets) < len(y):
+        return [y[i] for i in plan.targets]
+    return _by_name("y", y, None, names, is_data)
+
+
+def _weights(graph: Graph, plan: Plan, dtype: str, given: Any) -> list[Array | None]:
+    """One array or None per target; a single array serves them all."""
+    if given is None:
+        return [None] * len(plan.targets)
+    names = [graph.output_names[i] for i in plan.targets]
+    if isinstance(given, Mapping):
+        values = [given.get(name) for name in names]
+    elif isinstance(given, list | tuple) and not is_data(given):
+        values = _by_name("sample_weight", given, None, names, is_data)
+    else:
+        values = [given] * len(names)
+    return [None if v is None else as_array(v, "sample_weight", dtype) for v in values]
+
+
+def _fit_rank(array: Array, tensor: SymbolicTensor) -> Array:
+    """Keras's leniency: a last axis of size 1 may be missing or be too much."""
+    if array.ndim == len(tensor.shape) + 1 and array.shape[-1] == 1:
+        return array[..., 0]
+    if array.ndim == len(tensor.shape) - 1 and tensor.shape[-1] == 1:
+        return array[..., np.newaxis]
+    return array
+
+
+def _fit_target(array: Array, shape: Sequence[int | None]) -> Array:
+    """Targets `(n,)` for outputs `(n, 1)` and the other way round."""
+    if array.ndim == len(shape) - 1 and shape[-1] == 1:
+        return array[..., np.newaxis]
+    if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
+        return array[..., 0]
+    return array
+
+
+def _check_rows(named: Sequence[tuple[str, Array]]) -> None:
+    first_name, first = named[0]
+    if first.shape[0] == 0:
+        raise DataError(f"{first_name}: expected at least one sample, got none")
+    for name, array in named[1:]:
+        if array.shape[0] != first.shape[0]:
+            raise ShapeError(
+                f"expected the same number of samples in {first_name} and {name}, "
+                f"got {first.shape[0]} and {array.shape[0]}"
+            )

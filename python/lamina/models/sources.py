@@ -1,0 +1,222 @@
+"""Where batches come from: arrays cut into batches, or batches that somebody else makes."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lamina import _tree
+from lamina._arrays import Array
+from lamina.errors import ConfigError, DataError
+from lamina.layers.calling import is_data
+from lamina.models.data import Arrays, unpack
+
+DEFAULT_BATCH_SIZE = 32
+
+Raw = tuple[Any, Any, Any]
+"""x, y and sample weights as the user has them."""
+
+Order = Callable[[int], Array]
+"""Gives the order of so many rows for the next pass."""
+
+
+@dataclass(frozen=True)
+class Batches:
+    """Batches `first` to `last` of some arrays, `size` rows each, in this order (None: as is)."""
+
+    arrays: Arrays
+    size: int
+    first: int
+    last: int
+    order: Array | None = None
+
+
+class Source(Protocol):
+    """Data for a number of epochs."""
+
+    @property
+    def num_batches(self) -> int | None:
+        """Batches in an epoch, if known."""
+
+    def first(self) -> Raw:
+        """Data to learn shapes from; nothing is used up."""
+
+    def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
+        """Set how raw data becomes arrays; before the first epoch."""
+
+    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
+        """The batches of the next epoch."""
+
+
+def open_source(
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    batch_size: int | None,
+    steps: int | None,
+) -> Source:
+    """The source for what `fit`, `evaluate` or `predict` was given.
+
+    Raises:
+        ConfigError: a batch size or number of steps below 1, or targets beside ready batches.
+        DataError: no data.
+    """
+    for name, value in (("batch_size", batch_size), ("steps", steps)):
+        if value is not None and (not hasattr(value, "__index__") or int(value) < 1):
+            raise ConfigError(f"expected {name} from 1, or None, got {value!r}")
+    if x is None:
+        raise DataError("expected data x, got None")
+    if not _makes_batches(x):
+        return _ArraySource((x, y, sample_weight), batch_size, steps)
+    if y is not None or sample_weight is not None:
+        raise ConfigError(
+            "expected y and sample_weight to come with x from a generator or dataset, got them "
+            "apart. Let it yield (x, y) or (x, y, sample_weight)"
+        )
+    if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
+        return _IndexedSource(x, steps)
+    return _IteratedSource(x, steps)
+
+
+def _makes_batches(x: Any) -> bool:
+    """Whether the value makes batches, and is no array, list or dict of arrays."""
+    if _tree.is_nested(x) or is_data(x):
+        return False
+    return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
+
+
+class _ArraySource:
+    """Whole arrays; converted once."""
+
+    def __init__(self, raw: Raw, batch_size: int | None, steps: int | None) -> None:
+        self._raw = raw
+        self._batch_size = batch_size
+        self._steps = steps
+        self._arrays: Arrays | None = None
+        self._next = 0
+        self._order: Array | None = None
+
+    @property
+    def num_batches(self) -> int:
+        return self._steps or self._batches_in_pass()
+
+    def first(self) -> Raw:
+        return self._raw
+
+    def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
+        self._arrays = convert(self._raw)
+
+    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
+        count = self._batches_in_pass()
+        if self._next == 0:
+            self._order = None if order is None else order(self._known().rows)
+        last = count if self._steps is None else min(self._next + self._steps, count)
+        if self._steps is not None and self._next + self._steps > count:
+            _warn_short(last - self._next, self._steps)
+        begin, self._next = self._next, 0 if last == count else last
+        yield Batches(self._known(), self._size(), begin, last, self._order)
+
+    def _known(self) -> Arrays:
+        assert self._arrays is not None, "convert_with comes first"
+        return self._arrays
+
+    def _size(self) -> int:
+        if self._batch_size is not None:
+            return int(self._batch_size)
+        return math.ceil(self._known().rows / self._steps) if self._steps else DEFAULT_BATCH_SIZE
+
+    def _batches_in_pass(self) -> int:
+        return math.ceil(self._known().rows / self._size())
+
+
+class _IndexedSource:
+    """An object with a length whose items are batches, such as a Keras `PyDataset`."""
+
+    def __init__(self, batches: Any, steps: int | None) -> None:
+        self._batches = batches
+        self._steps = steps
+        self._convert: Callable[[Raw], Arrays]
+        if len(batches) == 0:
+            raise DataError("expected at least one batch from the data, got none")
+
+    @property
+    def num_batches(self) -> int:
+        return self._steps or len(self._batches)
+
+    def first(self) -> Raw:
+        return unpack(self._batches[0])
+
+    def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
+        self._convert = convert
+
+    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
+        count = len(self._batches)
+        places = range(count) if order is None else order(count)
+        if self._steps is not None and self._steps > count:
+            _warn_short(count, self._steps)
+        for place in places[: self._steps]:
+            yield _one_batch(self._convert(unpack(self._batches[int(place)])))
+        if hasattr(self._batches, "on_epoch_end"):
+            self._batches.on_epoch_end()
+
+
+class _IteratedSource:
+    """A generator, or anything else one can loop over."""
+
+    def __init__(self, batches: Any, steps: int | None) -> None:
+        self._batches = batches
+        self._steps = steps
+        self._convert: Callable[[Raw], Arrays]
+        self._count: int | None = len(batches) if hasattr(batches, "__len__") else None
+        self._iterator: Iterator[Any] | None = None
+        self._peeked: list[Any] = []
+
+    @property
+    def num_batches(self) -> int | None:
+        return self._steps or self._count
+
+    def first(self) -> Raw:
+        if not self._peeked:
+            self._iterator = iter(self._batches)
+            for batch in self._iterator:
+                self._peeked.append(batch)
+                break
+            else:
+                raise DataError("expected at least one batch from the data, got none")
+        return unpack(self._peeked[0])
+
+    def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
+        self._convert = convert
+
+    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
+        done = 0
+        if self._iterator is None:
+            self._iterator = iter(self._batches)
+        while self._steps is None or done < self._steps:
+            try:
+                batch = self._peeked.pop() if self._peeked else next(self._iterator)
+            except StopIteration:
+                self._iterator = None
+                if self._steps is not None:
+                    _warn_short(done, self._steps)
+                elif done == 0:
+                    _warn_short(0, self._count or 1)
+                break
+            yield _one_batch(self._convert(unpack(batch)))
+            done += 1
+        self._count = self._count or done
+
+
+def _one_batch(arrays: Arrays) -> Batches:
+    return Batches(arrays, arrays.rows, 0, 1)
+
+
+def _warn_short(found: int, wanted: int) -> None:
+    warnings.warn(
+        f"the data ran out after {found} of {wanted} batches; the epoch ends here. "
+        "Give data for steps_per_epoch * epochs batches, or leave steps_per_epoch None",
+        stacklevel=4,
+    )
