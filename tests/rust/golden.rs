@@ -156,7 +156,9 @@ fn call<F: Real>(family: &Family, case: &Value) -> Result<Called<F>> {
         .collect::<Result<_>>()?;
     let mut masks = Vec::new();
     for role in ["mask", "query_mask", "value_mask", "key_mask"] {
-        match family.arrays(case, role).first() {
+        // Keras 3.15 takes the query's mask from the tensor alone; the argument has no effect.
+        let given = family.arrays(case, role);
+        match given.first().filter(|_| role != "query_mask") {
             Some((array, _)) => masks.push(Some((add_input(array, &mut layers, &mut spec)?, 0))),
             None if role != "mask" || case["kind"] != "MultiHeadAttention" => masks.push(None),
             None => {}
@@ -168,6 +170,14 @@ fn call<F: Real>(family: &Family, case: &Value) -> Result<Called<F>> {
         options.insert("num_states".into(), json!(states.len()));
     }
     let mut before = arguments;
+    if case["kind"] == "MultiHeadAttention" {
+        options.insert("has_key".into(), json!(before.len() > 2));
+        if let Some((mask, _)) = family.arrays(case, "attention_mask").first() {
+            options.insert("has_attention_mask".into(), json!(true));
+            before.push((add_input(mask, &mut layers, &mut spec)?, 0));
+            masks.resize(before.len(), None);
+        }
+    }
     for i in 0..chain {
         let given = i == 0 && masks.iter().any(Option::is_some);
         spec.nodes.push(NodeSpec {
