@@ -19,6 +19,7 @@ use ndarray::{ArrayView2, ArrayViewMut2};
 
 use crate::arena::Views;
 use crate::error::Result;
+use crate::kernels::activation::Activation;
 use crate::param::ParamSpec;
 use crate::real::Real;
 use crate::rng::Stream;
@@ -92,6 +93,12 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
     /// Weights of role `State` are read and written in inference too (stateful recurrent layers).
     fn is_stateful(&self) -> bool {
         false
+    }
+
+    /// The activation that `forward` ends with on output 0 and leaves out if [`Forward::defers_activation`]: a softmax or sigmoid can then be
+    /// fused with the cross-entropy that follows.
+    fn output_activation(&self) -> Option<&Activation> {
+        None
     }
 
     /// Overwrites the outputs. Refuses input values that cannot be (an id out of range).

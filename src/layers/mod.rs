@@ -14,6 +14,7 @@ use crate::real::Real;
 use crate::shape::Shape;
 
 pub mod concatenate;
+pub mod dense;
 pub mod embedding;
 pub mod flatten;
 pub mod input_layer;
@@ -63,6 +64,7 @@ registry! {
     "Add" => merging::Add,
     "Average" => merging::Average,
     "Concatenate" => concatenate::Concatenate,
+    "Dense" => dense::Dense,
     "Embedding" => embedding::Embedding,
     "Flatten" => flatten::Flatten,
     "InputLayer" => input_layer::InputLayer,

@@ -26,7 +26,7 @@ pub enum BackwardStep {
         /// The number of the node.
         node: usize,
         /// Its pieces.
-        half: Half,
+        half: Box<Half>,
     },
     /// The gradient of a view's output (read) goes to its input (written).
     Pass {
@@ -46,7 +46,7 @@ pub(super) enum BackwardDraft {
     },
     Layer {
         node: usize,
-        half: HalfDraft,
+        half: Box<HalfDraft>,
     },
     Pass {
         from: PieceId,
@@ -76,7 +76,7 @@ impl BackwardDraft {
             },
             Self::Layer { node, half } => BackwardStep::Layer {
                 node,
-                half: half.place(memory),
+                half: Box::new(half.place(memory)),
             },
             Self::Pass {
                 from,
@@ -107,6 +107,16 @@ impl<F: Real> Planner<'_, F> {
             grad_written[output] = self.grads[output].is_some();
         }
         let mut drafts = Vec::new();
+        for (from, to) in std::mem::take(&mut self.doubled) {
+            let first = self.loss_time() + 1;
+            self.memory.used(from, first);
+            self.memory.used(to, first);
+            drafts.push(BackwardDraft::Pass {
+                from,
+                to,
+                accumulate: true,
+            });
+        }
         for (i, node) in graph.nodes().iter().enumerate().rev() {
             let time = self.backward_time(i);
             if !node.outputs.iter().any(|&t| wanted[t]) || node.layer.kind() == "InputLayer" {
@@ -302,7 +312,10 @@ impl<F: Real> Planner<'_, F> {
             "a state has no gradient"
         );
         half.weights = Layout::new(weights);
-        drafts.push(BackwardDraft::Layer { node: i, half });
+        drafts.push(BackwardDraft::Layer {
+            node: i,
+            half: Box::new(half),
+        });
         drafts.extend(extra);
         Ok(())
     }

@@ -90,24 +90,39 @@ pub struct Step {
 }
 
 /// Where an output of the graph and what belongs to it lie.
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Default)]
 pub struct OutputPlan {
     /// Sizes of the output.
     pub sizes: Vec<usize>,
     /// The output.
     pub prediction: Block,
-    /// Its mask.
-    pub mask: Option<Block>,
-    /// The targets.
+    /// The targets, if there are any.
     pub target: Option<Block>,
-    /// The sample weights.
+    /// The sample weights, if there are any.
     pub weight: Option<Block>,
-    /// The values of the loss, one for each unit.
-    pub values: Option<Block>,
-    /// The factor on each value's gradient.
-    pub scale: Option<Block>,
-    /// The gradient that the loss writes.
+    /// The gradient that the loss writes, if it does.
     pub grad: Option<Block>,
+    /// Whether the output has a mask.
+    pub masked: bool,
+    /// All of them together, in the order of the constants below; absent ones are empty.
+    pub layout: Layout,
+}
+
+impl OutputPlan {
+    /// The output (written: the loss may apply its activation).
+    pub const PREDICTION: usize = 0;
+    /// The targets (read).
+    pub const TARGET: usize = 1;
+    /// The sample weights (read).
+    pub const WEIGHT: usize = 2;
+    /// The mask (read).
+    pub const MASK: usize = 3;
+    /// The values of the loss, one for each unit (written).
+    pub const VALUES: usize = 4;
+    /// The factor on each value's gradient (written).
+    pub const SCALE: usize = 5;
+    /// The gradient by the output (written).
+    pub const GRAD: usize = 6;
 }
 
 /// A plan.
@@ -144,6 +159,8 @@ struct Planner<'a, F> {
     grads: Vec<Option<PieceId>>,
     scratch: Vec<Scratch>,
     saved: Vec<Vec<PieceId>>,
+    /// Gradients of outputs that are to be added to others: from, to.
+    doubled: Vec<(PieceId, PieceId)>,
 }
 
 impl Plan {
@@ -160,6 +177,7 @@ impl Plan {
             memory: Memory::default(),
             scratch: Vec::new(),
             saved: Vec::new(),
+            doubled: Vec::new(),
         };
         planner.place_tensors()?;
         let forward = planner.forward()?;
@@ -199,16 +217,7 @@ impl Plan {
             .outputs()
             .iter()
             .zip(outputs)
-            .map(|(&t, o)| OutputPlan {
-                sizes: sizes[t].clone(),
-                prediction: memory.block(values[t]),
-                mask: o.mask.map(|p| memory.block(p)),
-                target: o.target.map(|p| memory.block(p)),
-                weight: o.weight.map(|p| memory.block(p)),
-                values: o.values.map(|p| memory.block(p)),
-                scale: o.scale.map(|p| memory.block(p)),
-                grad: o.grad.map(|p| memory.block(p)),
-            })
+            .map(|(&t, pieces)| pieces.place(sizes[t].clone(), values[t], &memory))
             .collect();
         let inputs = graph
             .inputs()
@@ -241,6 +250,34 @@ struct OutputPieces {
     values: Option<PieceId>,
     scale: Option<PieceId>,
     grad: Option<PieceId>,
+}
+
+impl OutputPieces {
+    fn place(&self, sizes: Vec<usize>, prediction: PieceId, memory: &Memory) -> OutputPlan {
+        let block = |piece: Option<PieceId>| piece.map(|p| memory.block(p));
+        let layout = [
+            (Some(prediction), true),
+            (self.target, false),
+            (self.weight, false),
+            (self.mask, false),
+            (self.values, true),
+            (self.scale, true),
+            (self.grad, true),
+        ];
+        OutputPlan {
+            sizes,
+            prediction: memory.block(prediction),
+            target: block(self.target),
+            weight: block(self.weight),
+            grad: block(self.grad),
+            masked: self.mask.is_some(),
+            layout: Layout::new(
+                layout
+                    .map(|(p, written)| (block(p).unwrap_or_default(), written))
+                    .to_vec(),
+            ),
+        }
+    }
 }
 
 /// A direction of a node before memory is assigned.
@@ -481,13 +518,14 @@ impl<F: Real> Planner<'_, F> {
                 pieces.mask = Some(self.values[mask]);
             }
             if used.gradient && request.backward {
-                let piece = match self.grads[tensor] {
-                    Some(piece) => piece,
-                    None => self
-                        .memory
-                        .piece(checked_elements(&self.sizes[tensor])?, now),
-                };
-                self.grads[tensor] = Some(piece);
+                let piece = self
+                    .memory
+                    .piece(checked_elements(&self.sizes[tensor])?, now);
+                match self.grads[tensor] {
+                    // The same tensor is an output twice: the second gradient is added on the way back.
+                    Some(first) => self.doubled.push((piece, first)),
+                    None => self.grads[tensor] = Some(piece),
+                }
                 pieces.grad = Some(piece);
             }
             outputs.push(pieces);

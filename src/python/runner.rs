@@ -274,10 +274,7 @@ impl<F: Number> TypedRunner for Shared<F> {
                     let (sizes, batch_values) = core.output(i);
                     if shape.is_empty() {
                         *shape = sizes.to_vec();
-                        let all = batch_values
-                            .len()
-                            .checked_mul(rows.div_ceil(batch))
-                            .unwrap_or(usize::MAX);
+                        let all = batch_values.len().saturating_mul(rows.div_ceil(batch));
                         values.try_reserve(all).map_err(|_| {
                             Error::shape(
                                 "outputs that fit into memory",
