@@ -15,6 +15,8 @@ pub mod init;
 pub mod kernels;
 pub mod layer;
 pub mod layers;
+pub mod losses;
+pub mod metrics;
 pub mod named_layer;
 pub mod optimizers;
 pub mod parallel;

@@ -5,6 +5,7 @@ pub mod arithmetic;
 pub mod attention;
 pub mod broadcast;
 pub mod denormals;
+pub mod exponentials;
 pub mod gather;
 pub mod gemm;
 pub mod math;

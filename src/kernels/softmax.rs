@@ -106,7 +106,7 @@ fn log_softmax_row<F: Real>(row: &mut [F]) {
 
 /// Reads what there is; the other lanes are `fill`.
 #[inline(always)]
-fn load_or<S: Simd>(s: S, from: &[f32], fill: f32) -> S::F {
+pub(super) fn load_or<S: Simd>(s: S, from: &[f32], fill: f32) -> S::F {
     let mut lanes = [fill; LANES];
     lanes[..from.len()].copy_from_slice(from);
     s.load(&lanes)
@@ -114,7 +114,7 @@ fn load_or<S: Simd>(s: S, from: &[f32], fill: f32) -> S::F {
 
 /// The largest of a row; a NaN may or may not be seen, the exponentials bring it to light.
 #[inline(always)]
-fn largest_lane<S: Simd>(s: S, row: &[f32]) -> f32 {
+pub(super) fn largest_lane<S: Simd>(s: S, row: &[f32]) -> f32 {
     let (body, tail) = row.as_chunks::<LANES>();
     let mut m = load_or(s, tail, f32::NEG_INFINITY);
     for x in body {
