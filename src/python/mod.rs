@@ -5,8 +5,12 @@ mod enter;
 mod error;
 mod files;
 mod layer;
+mod losses;
+mod metrics;
+mod optimizers;
 mod runner;
 mod settings;
+mod weights;
 
 use pyo3::prelude::*;
 
@@ -18,9 +22,17 @@ mod _core {
     #[pymodule_export]
     use super::layer::Layer;
     #[pymodule_export]
+    use super::losses::loss;
+    #[pymodule_export]
+    use super::metrics::Metric;
+    #[pymodule_export]
+    use super::optimizers::{Optimizer, schedule};
+    #[pymodule_export]
     use super::runner::Runner;
     #[pymodule_export]
     use super::settings::{isa, layer_kinds, num_threads, permutation, set_num_threads};
+    #[pymodule_export]
+    use super::weights::{constrain, initialize, penalty};
 
     use super::*;
 
