@@ -1,6 +1,8 @@
 //! Reading configurations: Keras-style JSON into typed hyper-parameters, with errors that name the field.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -47,5 +49,51 @@ fn in_words(expected: &str) -> &str {
         "isize" | "i64" | "i32" => "an integer",
         "f64" | "f32" => "a number",
         other => other,
+    }
+}
+
+/// An integer, or several: `3` and `[3]` say the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Integers(pub Vec<i64>);
+
+impl fmt::Display for Integers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let numbers: Vec<String> = self.0.iter().map(i64::to_string).collect();
+        let comma = if numbers.len() == 1 { "," } else { "" };
+        write!(f, "({}{comma})", numbers.join(", "))
+    }
+}
+
+impl<'de> Deserialize<'de> for Integers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Integers;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an integer or a list of integers")
+            }
+
+            fn visit_i64<E: serde::de::Error>(self, n: i64) -> Result<Integers, E> {
+                Ok(Integers(vec![n]))
+            }
+
+            fn visit_u64<E: serde::de::Error>(self, n: u64) -> Result<Integers, E> {
+                let unexpected = serde::de::Unexpected::Unsigned(n);
+                let n = i64::try_from(n).map_err(|_| E::invalid_value(unexpected, &self))?;
+                Ok(Integers(vec![n]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Integers, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(n) = list.next_element()? {
+                    numbers.push(n);
+                }
+                Ok(Integers(numbers))
+            }
+        }
+
+        deserializer.deserialize_any(Reader)
     }
 }

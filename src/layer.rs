@@ -257,6 +257,11 @@ impl<'a, F: Real> Forward<'a, F> {
         self.work.write(self.pieces.saved[i])
     }
 
+    /// The number of saved buffers.
+    pub fn num_saved(&self) -> usize {
+        self.pieces.saved.len()
+    }
+
     /// Scratch buffer `i`, holding garbage. To be had once.
     pub fn temp(&mut self, i: usize) -> &'a mut [F] {
         self.work.write(self.pieces.temp[i])

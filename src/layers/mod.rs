@@ -20,6 +20,7 @@ pub mod flatten;
 pub mod input_layer;
 pub mod masking;
 pub mod merging;
+pub mod multi_head_attention;
 pub mod reshape;
 
 /// A layer whose fields are its configuration.
@@ -70,6 +71,7 @@ registry! {
     "Masking" => masking::Masking,
     "Maximum" => merging::Maximum,
     "Minimum" => merging::Minimum,
+    "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
     "Multiply" => merging::Multiply,
     "Reshape" => reshape::Reshape,
     "Subtract" => merging::Subtract,
