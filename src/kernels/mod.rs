@@ -10,6 +10,7 @@ pub mod gather;
 pub mod gemm;
 pub mod math;
 pub mod optimizer;
+pub mod recurrent;
 pub mod reduce;
 pub(crate) mod scratch;
 pub mod simd;
