@@ -35,6 +35,9 @@ pub enum Initializer {
     VarianceScaling(VarianceScaling),
     /// Orthonormal rows or columns (Saxe et al., 2013).
     Orthogonal(Orthogonal),
+    /// The bias of an LSTM's four gates: ones for the second, the forget gate, and this for the others, so that what is
+    /// in the cell stays there at first (Jozefowicz et al., 2015). Keras's `unit_forget_bias`; it has no name of its own.
+    ForgetBias(Box<Initializer>),
 }
 
 /// Mean and spread of a normal distribution.

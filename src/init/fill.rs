@@ -69,6 +69,14 @@ impl Initializer {
             Self::VarianceScaling(scaling) => {
                 scaling.draw(shape)?.fill(&stream(scaling.seed), values)
             }
+            Self::ForgetBias(others) => {
+                let gate = values.len() / 4;
+                let (input, rest) = values.split_at_mut(gate);
+                let (forget, rest) = rest.split_at_mut(gate);
+                others.fill(&[gate], input, seed)?;
+                forget.fill(F::ONE);
+                others.fill(&[rest.len()], rest, seed.wrapping_add(1))?;
+            }
             Self::Orthogonal(matrix) => {
                 orthogonal(matrix.gain, &stream(matrix.seed), shape, values)?
             }

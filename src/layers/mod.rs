@@ -17,11 +17,15 @@ pub mod concatenate;
 pub mod dense;
 pub mod embedding;
 pub mod flatten;
+pub mod gru;
 pub mod input_layer;
+pub mod lstm;
 pub mod masking;
 pub mod merging;
 pub mod multi_head_attention;
+pub mod recurrent;
 pub mod reshape;
+pub mod simple_rnn;
 
 /// A layer whose fields are its configuration.
 pub trait Configured: DeserializeOwned {
@@ -67,12 +71,15 @@ registry! {
     "Dense" => dense::Dense,
     "Embedding" => embedding::Embedding,
     "Flatten" => flatten::Flatten,
+    "GRU" => gru::Gru,
     "InputLayer" => input_layer::InputLayer,
+    "LSTM" => lstm::Lstm,
     "Masking" => masking::Masking,
     "Maximum" => merging::Maximum,
     "Minimum" => merging::Minimum,
     "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
     "Multiply" => merging::Multiply,
     "Reshape" => reshape::Reshape,
+    "SimpleRNN" => simple_rnn::SimpleRnn,
     "Subtract" => merging::Subtract,
 }
