@@ -25,6 +25,7 @@ pub mod merging;
 pub mod multi_head_attention;
 pub mod recurrent;
 pub mod reshape;
+pub mod reverse;
 pub mod simple_rnn;
 
 /// A layer whose fields are its configuration.
@@ -80,6 +81,7 @@ registry! {
     "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
     "Multiply" => merging::Multiply,
     "Reshape" => reshape::Reshape,
+    "Reverse" => reverse::Reverse,
     "SimpleRNN" => simple_rnn::SimpleRnn,
     "Subtract" => merging::Subtract,
 }
