@@ -134,11 +134,13 @@ unsafe fn multiply<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize
     unsafe { store(s, t, &sums) }
 }
 
-/// Adds the products of one k.
+/// Adds the products of one k. Plain loops over indices: iterator adapters and `array::from_fn` are functions of the baseline
+/// that the compiler may leave as calls, with every vector going through memory.
 ///
 /// # Safety
 /// B holds a vector at `at` beyond each of its pointers, and `a` may be called for each row.
 #[inline(always)]
+#[expect(clippy::needless_range_loop)]
 unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
     s: S,
     sums: &mut [[S::V; VECTORS]; ROWS],
@@ -146,12 +148,15 @@ unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
     at: usize,
     a: impl Fn(usize) -> F,
 ) {
-    // SAFETY: as the caller vouches.
-    let b: [S::V; VECTORS] = std::array::from_fn(|v| unsafe { s.read(b[v].add(at)) });
-    for (i, sums) in sums.iter_mut().enumerate() {
+    let mut row = [s.fill(F::ZERO); VECTORS];
+    for v in 0..VECTORS {
+        // SAFETY: as the caller vouches.
+        row[v] = unsafe { s.read(b[v].add(at)) };
+    }
+    for i in 0..ROWS {
         let a = s.fill(a(i));
-        for (sum, &b) in sums.iter_mut().zip(&b) {
-            *sum = s.times_plus(a, b, *sum);
+        for v in 0..VECTORS {
+            sums[i][v] = s.times_plus(a, row[v], sums[i][v]);
         }
     }
 }
