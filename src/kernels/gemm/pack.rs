@@ -2,6 +2,7 @@
 
 use super::block::PANEL_ROWS;
 use super::{Matrix, width};
+use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
 use crate::parallel;
 use crate::real::Real;
 
@@ -75,6 +76,16 @@ pub(super) fn pack_panel<F: Real>(
     let columns = width.min(n - first);
     if transposed {
         let k = panel.len() / width;
+        if let (Some(from), Some(panel)) =
+            (F::as_f32(&b.values[first * b.ld..]), F::as_f32_mut(panel))
+        {
+            let from = Matrix::new(from, b.ld);
+            return dispatch(PackTransposed {
+                from,
+                columns,
+                panel,
+            });
+        }
         if columns < width {
             panel.fill(F::ZERO);
         }
@@ -89,6 +100,39 @@ pub(super) fn pack_panel<F: Real>(
             let (to, rest) = to.split_at_mut(columns);
             to.copy_from_slice(&b.values[p * b.ld + first..][..columns]);
             rest.fill(F::ZERO);
+        }
+    }
+}
+
+/// Packs the first `columns` rows of a matrix into a panel, a square of 16 x 16 at a time.
+struct PackTransposed<'a> {
+    from: Matrix<'a, f32>,
+    columns: usize,
+    panel: &'a mut [f32],
+}
+
+impl Kernel for PackTransposed<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (panel, _) = self.panel.as_chunks_mut::<LANES>();
+        let k = panel.len();
+        let mut rows = [s.zero(); LANES];
+        for (i, square) in panel.chunks_mut(LANES).enumerate() {
+            let p = i * LANES;
+            for (j, row) in rows.iter_mut().enumerate() {
+                *row = if j < self.columns {
+                    let from = &self.from.values[j * self.from.ld + p..][..LANES.min(k - p)];
+                    s.load_partial(from)
+                } else {
+                    s.zero()
+                };
+            }
+            s.transpose(&mut rows);
+            for (to, &row) in square.iter_mut().zip(&rows) {
+                s.store(to, row);
+            }
         }
     }
 }

@@ -75,6 +75,47 @@ pub(super) fn min_lane_of_8(a: __m256) -> f32 {
     _mm_cvtss_f32(_mm_min_ss(a, _mm_movehdup_ps(a)))
 }
 
+/// Transposes 16 x 16 as four blocks of 8 x 8.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transpose(rows: &mut [Floats; LANES]) {
+    let mut blocks = [[_mm256_setzero_ps(); 8]; 4];
+    for i in 0..8 {
+        blocks[0][i] = rows[i][0];
+        blocks[1][i] = rows[i + 8][0];
+        blocks[2][i] = rows[i][1];
+        blocks[3][i] = rows[i + 8][1];
+    }
+    for block in &mut blocks {
+        transpose_8(block);
+    }
+    for i in 0..8 {
+        rows[i] = [blocks[0][i], blocks[1][i]];
+        rows[i + 8] = [blocks[2][i], blocks[3][i]];
+    }
+}
+
+/// Transposes 8 x 8: 2 x 2 blocks of numbers, then of pairs, within 128 bits; then 2 x 2 blocks of 128 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn transpose_8(rows: &mut [__m256; 8]) {
+    for g in [0, 4] {
+        let (a, b) = (rows[g], rows[g + 1]);
+        let (c, d) = (rows[g + 2], rows[g + 3]);
+        let (ab, cd) = (_mm256_unpacklo_ps(a, b), _mm256_unpacklo_ps(c, d));
+        rows[g] = _mm256_shuffle_ps::<0x44>(ab, cd);
+        rows[g + 1] = _mm256_shuffle_ps::<0xee>(ab, cd);
+        let (ab, cd) = (_mm256_unpackhi_ps(a, b), _mm256_unpackhi_ps(c, d));
+        rows[g + 2] = _mm256_shuffle_ps::<0x44>(ab, cd);
+        rows[g + 3] = _mm256_shuffle_ps::<0xee>(ab, cd);
+    }
+    for i in 0..4 {
+        let (a, b) = (rows[i], rows[i + 4]);
+        rows[i] = _mm256_permute2f128_ps::<0x20>(a, b);
+        rows[i + 4] = _mm256_permute2f128_ps::<0x31>(a, b);
+    }
+}
+
 impl Simd for Avx2 {
     type F = Floats;
     type I = Ints;
@@ -377,6 +418,12 @@ impl Simd for Avx2 {
     fn min_lane(self, a: Floats) -> f32 {
         // SAFETY: the token proves the instructions.
         unsafe { min_lane_of_8(_mm256_min_ps(a[0], a[1])) }
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: &mut [Floats; LANES]) {
+        // SAFETY: the token proves the instructions.
+        unsafe { transpose(rows) }
     }
 }
 

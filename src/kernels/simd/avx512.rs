@@ -29,6 +29,33 @@ fn first(n: usize) -> __mmask16 {
     ((1u32 << n.min(LANES)) - 1) as __mmask16
 }
 
+/// Transposes 16 x 16: 2 x 2 blocks of numbers, then of pairs, within 128 bits; then 4 x 4 blocks of 128 bits.
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn transpose(rows: &mut [__m512; LANES]) {
+    for g in [0, 4, 8, 12] {
+        let (a, b) = (rows[g], rows[g + 1]);
+        let (c, d) = (rows[g + 2], rows[g + 3]);
+        let (ab, cd) = (_mm512_unpacklo_ps(a, b), _mm512_unpacklo_ps(c, d));
+        rows[g] = _mm512_shuffle_ps::<0x44>(ab, cd);
+        rows[g + 1] = _mm512_shuffle_ps::<0xee>(ab, cd);
+        let (ab, cd) = (_mm512_unpackhi_ps(a, b), _mm512_unpackhi_ps(c, d));
+        rows[g + 2] = _mm512_shuffle_ps::<0x44>(ab, cd);
+        rows[g + 3] = _mm512_shuffle_ps::<0xee>(ab, cd);
+    }
+    for i in 0..4 {
+        let (a, b, c, d) = (rows[i], rows[i + 4], rows[i + 8], rows[i + 12]);
+        let ab = _mm512_shuffle_f32x4::<0x44>(a, b);
+        let cd = _mm512_shuffle_f32x4::<0x44>(c, d);
+        rows[i] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+        rows[i + 4] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
+        let ab = _mm512_shuffle_f32x4::<0xee>(a, b);
+        let cd = _mm512_shuffle_f32x4::<0xee>(c, d);
+        rows[i + 8] = _mm512_shuffle_f32x4::<0x88>(ab, cd);
+        rows[i + 12] = _mm512_shuffle_f32x4::<0xdd>(ab, cd);
+    }
+}
+
 impl Simd for Avx512 {
     type F = __m512;
     type I = __m512i;
@@ -259,6 +286,12 @@ impl Simd for Avx512 {
             let (low, high) = (_mm512_castps512_ps256(a), _mm512_extractf32x8_ps::<1>(a));
             avx2::min_lane_of_8(_mm256_min_ps(low, high))
         }
+    }
+
+    #[inline(always)]
+    fn transpose(self, rows: &mut [__m512; LANES]) {
+        // SAFETY: the token proves the instructions.
+        unsafe { transpose(rows) }
     }
 }
 

@@ -157,6 +157,9 @@ pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     /// The smallest lane, folded as in [`Simd::sum`] with `min(low, high)`.
     fn min_lane(self, a: Self::F) -> f32;
 
+    /// Lane j of row i goes to lane i of row j.
+    fn transpose(self, rows: &mut [Self::F; LANES]);
+
     /// `0` in every lane.
     #[inline(always)]
     fn zero(self) -> Self::F {

@@ -231,6 +231,14 @@ impl Simd for Scalar {
     fn min_lane(self, a: F) -> f32 {
         fold(a, smaller)
     }
+
+    #[inline(always)]
+    fn transpose(self, rows: &mut [F; LANES]) {
+        let from = *rows;
+        for (i, row) in rows.iter_mut().enumerate() {
+            *row = from.map(|row| row[i]);
+        }
+    }
 }
 
 impl Lanes<f64> for Scalar {

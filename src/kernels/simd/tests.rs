@@ -133,6 +133,32 @@ fn sum_folds_halves() {
 }
 
 #[test]
+fn transposing_swaps_rows_and_lanes() {
+    struct Transpose;
+    impl Kernel for Transpose {
+        type Output = Vec<f32>;
+        #[inline(always)]
+        fn run<S: Simd>(self, s: S) -> Vec<f32> {
+            let mut rows = [s.zero(); LANES];
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = s.load(&std::array::from_fn(|j| (16 * i + j) as f32));
+            }
+            s.transpose(&mut rows);
+            let mut all = vec![0.0; LANES * LANES];
+            for (to, row) in all.as_chunks_mut().0.iter_mut().zip(rows) {
+                s.store(to, row);
+            }
+            all
+        }
+    }
+    for level in available() {
+        let got = with_isa(level, || dispatch(Transpose));
+        let fits = |(at, &x): (usize, &f32)| x as usize == at % 16 * 16 + at / 16;
+        assert!(got.iter().enumerate().all(fits), "{level:?}: {got:?}");
+    }
+}
+
+#[test]
 fn dispatch_runs_the_level_that_is_set() {
     struct Which;
     impl Kernel for Which {
