@@ -11,7 +11,8 @@ from store import seeded
 
 
 def make_layer(kind, config):
-    """Build a Keras layer from its class name and constructor arguments; nested layers are `{"class_name", "config"}`."""
+    """Build a Keras layer from its class name and constructor arguments; nested layers are
+    `{"class_name", "config"}`."""
     arguments = {
         key: make_layer(value["class_name"], value["config"])
         if isinstance(value, dict) and "class_name" in value
@@ -26,7 +27,8 @@ def make_layer(kind, config):
 
 
 def set_random_weights(layer, rng):
-    """Give every weight moderate random values; those that are variances stay positive, scales stay near one."""
+    """Give every weight moderate random values; those that are variances stay positive, scales stay
+    near one."""
     for weight in layer.weights:
         noise = rng.standard_normal(weight.shape)
         if "variance" in weight.name:
@@ -55,14 +57,17 @@ def add_layer_case(
     keras_only=None,
     tolerance=None,
 ):
-    """Add the values and gradients of one call `layer(*inputs, **tensors, **call, training=training)`.
+    """Add the values and gradients of one call `layer(*inputs, **tensors, **call,
+    training=training)`.
 
     Args:
         inputs: Arrays given by position (as one list if `as_list`).
         tensors: Arrays given by keyword (`mask`, `initial_state`: an array or a list of arrays).
         call: Plain keyword arguments (`use_causal_mask`, …).
-        keras_only: Keyword arguments for Keras that the case does not name; all outputs but the first are then dropped.
-        tolerance: Relative error up to which the numbers themselves are good, if that is more than float64's.
+        keras_only: Keyword arguments for Keras that the case does not name; all outputs but the
+            first are then dropped.
+        tolerance: Relative error up to which the numbers themselves are good, if that is more than
+            float64's.
         gradients: Also store the gradients of sum(outputs * cotangents).
     """
     rng = seeded(family.name, name)
@@ -99,8 +104,8 @@ def add_layer_case(
         **tensors,
         "outputs": outputs,
     }
-    if any(not np.array_equal(old, new) for old, new in zip(state, updated)):
-        for variable, value in zip(layer.non_trainable_variables, updated):
+    if any(not np.array_equal(old, new) for old, new in zip(state, updated, strict=True)):
+        for variable, value in zip(layer.non_trainable_variables, updated, strict=True):
             variable.assign(value)
         stored["updated_weights"] = layer.get_weights()
     if gradients:
@@ -114,10 +119,10 @@ def add_layer_case(
 
         def objective(trainable, some_inputs, some_tensors):
             full = [jnp.asarray(x) for x in inputs]
-            for i, x in zip(float_inputs, some_inputs):
+            for i, x in zip(float_inputs, some_inputs, strict=True):
                 full[i] = x
             outs, _ = run(trainable, full, {**jax.tree.map(jnp.asarray, tensors), **some_tensors})
-            return sum(jnp.sum(out * ct) for out, ct in zip(outs, cotangents))
+            return sum(jnp.sum(out * ct) for out, ct in zip(outs, cotangents, strict=True))
 
         grads = jax.grad(objective, argnums=(0, 1, 2))(
             trainable,

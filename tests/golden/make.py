@@ -4,8 +4,9 @@
     .venv-keras/bin/pip install keras==3.15.1 jax
     .venv-keras/bin/python tests/golden/make.py [family …]
 
-Everything is computed in float64 on Keras's jax backend and depends on seeded generators alone: a second run gives the same
-files. Only this script needs Keras; the tests read the files with numpy. See README.md for the format.
+Everything is computed in float64 on Keras's jax backend and depends on seeded generators alone: a
+second run gives the same files. Only this script needs Keras; the tests read the files with numpy.
+See README.md for the format.
 """
 
 import importlib
@@ -42,7 +43,8 @@ FAMILIES = [
 def main(names):
     jax.config.update("jax_enable_x64", True)
     keras.config.set_floatx("float64")
-    # Off TensorFlow, Keras's type promotion turns float64 into float32 wherever a Python float takes part (tanh is one).
+    # Off TensorFlow, Keras's type promotion turns float64 into float32 wherever a Python float
+    # takes part (tanh is one).
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     folder = Path(__file__).parent
     for name in names or [*FAMILIES, "signatures"]:

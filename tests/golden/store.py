@@ -1,7 +1,8 @@
 """Write golden files: one safetensors file per family, its cases as JSON in the metadata.
 
-The format is chosen so that both sides of the house can read it with what they have: Rust with the `safetensors` crate,
-Python with numpy and thirty lines (`tests/python/golden.py`). README.md in this folder describes it.
+The format is chosen so that both sides of the house can read it with what they have: Rust with the
+`safetensors` crate, Python with numpy and thirty lines (`tests/python/golden.py`). README.md in
+this folder describes it.
 """
 
 import json
@@ -25,7 +26,7 @@ class Family:
         self._places = {}
 
     def add(self, name, fields, tensors):
-        """Add one case: `fields` are JSON values, `tensors` map a role to an array or a list of arrays."""
+        """Add one case: `fields` are JSON values, `tensors` map a role to an array or several."""
         if any(case["name"] == name for case in self.cases):
             raise ValueError(f"{self.name}: two cases are named {name!r}")
         places = {
@@ -52,12 +53,13 @@ class Family:
         return path.stat().st_size
 
     def _place(self, name, role, array):
-        """Append the array to the pool of its dtype, unless the same values lie there already; return where it is."""
+        """Append the array to the pool of its dtype unless it lies there already; return where."""
         array = np.asarray(array)
         dtype = array.dtype.name
         if dtype not in _DTYPES:
             raise TypeError(
-                f"{self.name}: {name}: {role} has dtype {dtype}, which has no place in a golden file"
+                f"{self.name}: {name}: {role} has dtype {dtype}, which has no place in a golden "
+                "file"
             )
         if dtype == "float64" and np.isnan(array).any():
             raise ValueError(f"{self.name}: {name}: {role} has NaN")

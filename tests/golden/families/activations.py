@@ -1,7 +1,9 @@
-"""The thirty activation functions: ordinary values with derivatives, far-out values, and their parameters.
+"""The thirty activation functions: ordinary values with derivatives, far-out values, and their
+parameters.
 
-A case's `function` is the name in `keras.activations`, `arguments` its keyword arguments. Cases whose name ends in
-`_extreme` have no derivative: there it is a matter of taste at kinks and of overflow far out.
+A case's `function` is the name in `keras.activations`, `arguments` its keyword arguments. Cases
+whose name ends in `_extreme` have no derivative: there it is a matter of taste at kinks and of
+overflow far out.
 """
 
 import jax

@@ -1,8 +1,10 @@
-"""Initializers: no two random streams agree, so this stores what a sample must look like, and the exact ones in full.
+"""Initializers: no two random streams agree, so this stores what a sample must look like, and the
+exact ones in full.
 
-A case holds `shape` and, for the random ones, `distribution` (uniform, normal, truncated_normal, orthogonal), the `limit`
-that no value passes (null: none), and the `mean` and `std` of the distribution itself: from Keras's formula for the fans,
-checked here against a large sample. `values` is stored where nothing is random.
+A case holds `shape` and, for the random ones, `distribution` (uniform, normal, truncated_normal,
+orthogonal), the `limit` that no value passes (null: none), and the `mean` and `std` of the
+distribution itself: from Keras's formula for the fans, checked here against a large sample.
+`values` is stored where nothing is random.
 """
 
 import keras
@@ -140,7 +142,8 @@ def fill(family):
 
 
 def _fans(shape):
-    """Keras's rule: the last two axes are input and output, all before them is the receptive field."""
+    """Keras's rule: the last two axes are input and output, all before them is the receptive
+    field."""
     if len(shape) == 1:
         return shape[0], shape[0]
     field = int(np.prod(shape[:-2]))
@@ -163,7 +166,8 @@ def _add_random(family, name, kind, config, shape, distribution, mean, limit, st
     assert limit is None or np.abs(sample - mean).max() <= limit * (1 + 1e-6), name
     assert limit is None or np.abs(sample - mean).max() >= limit * 0.9, name
     error = 5.0 / np.sqrt(sample.size)
-    assert abs(sample.mean() - mean) <= error * std and abs(sample.std() / std - 1.0) <= error, name
+    assert abs(sample.mean() - mean) <= error * std, name
+    assert abs(sample.std() / std - 1.0) <= error, name
     fields = {"kind": kind, "config": config, "shape": shape, "distribution": distribution}
     family.add(
         name,

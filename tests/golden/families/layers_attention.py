@@ -1,11 +1,12 @@
 """MultiHeadAttention: self and cross, every shape option, and masks of every kind, also combined.
 
-Keras takes two ways through the maths. Asked for the scores it writes out the product, the masked softmax and the second
-product; otherwise it calls `ops.dot_product_attention`, which on jax does the softmax in float32 and fails when value_dim
-differs from key_dim. So Keras is always asked for the scores here. The ways differ in one point: a query that may look at
-nothing. The first adds -1e9 to its logits and so, in float64, returns nearly the softmax without a mask; the second, and the
-first in float32, return equal weights. That case (`mha_attention_mask_empty_row`) is made the second way, with a wider
-`tolerance` in the file.
+Keras takes two ways through the maths. Asked for the scores it writes out the product, the masked
+softmax and the second product; otherwise it calls `ops.dot_product_attention`, which on jax does
+the softmax in float32 and fails when value_dim differs from key_dim. So Keras is always asked for
+the scores here. The ways differ in one point: a query that may look at nothing. The first adds -1e9
+to its logits and so, in float64, returns nearly the softmax without a mask; the second, and the
+first in float32, return equal weights. That case (`mha_attention_mask_empty_row`) is made the
+second way, with a wider `tolerance` in the file.
 """
 
 import numpy as np

@@ -1,7 +1,8 @@
 """Conv2D and the poolings; odd sizes, so that "same" padding has an odd pixel to place.
 
-Average pooling with "same" padding divides by the cells inside the image only. Keras's torch backend counts the padding as
-well (keras#18452, #19721); the jax backend, which makes these numbers, and TensorFlow do not.
+Average pooling with "same" padding divides by the cells inside the image only. Keras's torch
+backend counts the padding as well (keras#18452, #19721); the jax backend, which makes these
+numbers, and TensorFlow do not.
 """
 
 import numpy as np

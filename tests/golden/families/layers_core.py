@@ -1,4 +1,5 @@
-"""Dense, Flatten, Reshape, the merges, Embedding, and masks on their way from Masking and Embedding through other layers."""
+"""Dense, Flatten, Reshape, the merges, Embedding, and masks on their way from Masking and Embedding
+through other layers."""
 
 import numpy as np
 

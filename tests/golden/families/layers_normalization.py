@@ -1,4 +1,5 @@
-"""LayerNormalization and BatchNormalization, with large means and tiny variances to catch careless formulas."""
+"""LayerNormalization and BatchNormalization, with large means and tiny variances to catch careless
+formulas."""
 
 import numpy as np
 

@@ -1,4 +1,5 @@
-"""SimpleRNN, LSTM, GRU and Bidirectional with every option; masks come right-padded, left-padded, with holes and empty."""
+"""SimpleRNN, LSTM, GRU and Bidirectional with every option; masks come right-padded, left-padded,
+with holes and empty."""
 
 import numpy as np
 
@@ -103,7 +104,8 @@ def _one_kind(family, kind, short, base, num_states):
 
 
 def _stateful(family, name, kind, config):
-    """Two calls of one stateful layer: the second goes on where the first ended; a third comes after reset_state()."""
+    """Two calls of one stateful layer: the second goes on where the first ended; a third comes
+    after reset_state()."""
     layer = make_layer(kind, config)
     inputs = [normal(f"{name} call {i}", BATCH, TIME - 2, FEATURES) for i in range(3)]
     layer(inputs[0])

@@ -1,7 +1,9 @@
-"""Losses: every reduction, sample weights, masks, and far-out predictions, with gradients towards the predictions.
+"""Losses: every reduction, sample weights, masks, and far-out predictions, with gradients towards
+the predictions.
 
-A case calls `kind(**config)(y_true, y_pred, sample_weight)`; `mask`, where present, is the Keras mask that a model's output
-would carry to its loss. `cotangents` belong to a vector of losses (reduction None); a scalar loss has the cotangent 1.
+A case calls `kind(**config)(y_true, y_pred, sample_weight)`; `mask`, where present, is the Keras
+mask that a model's output would carry to its loss. `cotangents` belong to a vector of losses
+(reduction None); a scalar loss has the cotangent 1.
 """
 
 import jax
@@ -179,7 +181,8 @@ def _sparse(family):
         np.array([[[0, 1], [2, 2]], [[1, 0], [1, 255]]], np.int64),
     )
     _add(family, f"{short}_images", kind, {"from_logits": True}, np.minimum(ids, 2), image)
-    # jax compares the labels' shape with that of all axes but the last, so both other axes have to be 3 long.
+    # jax compares the labels' shape with that of all axes but the last, so both other axes have to
+    # be 3 long.
     labels = np.array([[0, 2, 1], [1, 1, 0]], np.int64)
     _add(
         family,

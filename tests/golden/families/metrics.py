@@ -1,7 +1,9 @@
-"""Metrics: the running result after each of three batches, with and without sample weights, and after a reset.
+"""Metrics: the running result after each of three batches, with and without sample weights, and
+after a reset.
 
-`outputs` holds `result()` after every `update_state(y_true, y_pred, sample_weight)`; `per_batch` the result of each batch
-alone, that is after `reset_state()`. `Mean` takes `values` in place of the pair.
+`outputs` holds `result()` after every `update_state(y_true, y_pred, sample_weight)`; `per_batch`
+the result of each batch alone, that is after `reset_state()`. `Mean` takes `values` in place of the
+pair.
 """
 
 import keras
@@ -74,7 +76,7 @@ def _add(family, name, kind, config, data, shape, weighted):
     batches = [_batch(f"{name} {i}", data, shape) for i in range(BATCHES)]
     weights = [np.abs(normal(f"{name} weight {i}", shape[0])) for i in range(BATCHES)]
     outputs, per_batch = [], []
-    for batch, weight in zip(batches, weights):
+    for batch, weight in zip(batches, weights, strict=True):
         keywords = {"sample_weight": weight} if weighted else {}
         metric.update_state(*batch, **keywords)
         outputs.append(float(metric.result()))

@@ -1,9 +1,11 @@
-"""Optimizers: twenty steps of two variables under given gradients, all options; and the values of the schedules.
+"""Optimizers: twenty steps of two variables under given gradients, all options; and the values of
+the schedules.
 
-The first case, `gradients`, holds what all trajectories share: the starting values (`variables`) and the gradients of each
-step (`gradient_0` and `gradient_1`, first axis the step). A trajectory's `path_0` and `path_1` hold the variables after each
-step, its `config` may hold a schedule as `{"class_name", "config"}` in `learning_rate`. `slots` are the optimizer's own
-variables at the end, with their names in `slot_names`.
+The first case, `gradients`, holds what all trajectories share: the starting values (`variables`)
+and the gradients of each step (`gradient_0` and `gradient_1`, first axis the step). A trajectory's
+`path_0` and `path_1` hold the variables after each step, its `config` may hold a schedule as
+`{"class_name", "config"}` in `learning_rate`. `slots` are the optimizer's own variables at the end,
+with their names in `slot_names`.
 """
 
 import keras
@@ -151,7 +153,7 @@ def _add_trajectory(family, name, kind, config, variables, gradients):
     paths = [[] for _ in moving]
     for step in range(STEPS):
         optimizer.apply([gradient[step] for gradient in gradients], moving)
-        for path, variable in zip(paths, moving):
+        for path, variable in zip(paths, moving, strict=True):
             path.append(np.array(variable.value))
     tensors = {f"path_{i}": np.stack(path) for i, path in enumerate(paths)}
     own = [v for v in optimizer.variables if v.name not in ("iteration", "learning_rate")]

@@ -1,6 +1,7 @@
 """Regularizers and constraints: the penalty of a weight, and the weight after projection.
 
-A case has `regularizer` (with `penalty` and `grad`) or `constraint` (with `projected`) as its class name.
+A case has `regularizer` (with `penalty` and `grad`) or `constraint` (with `projected`) as its class
+name.
 """
 
 import jax

@@ -1,14 +1,19 @@
-"""Whole models: five steps of train_on_batch, and fit with weights, validation and everything the history shows.
+"""Whole models: five steps of train_on_batch, and fit with weights, validation and everything the
+history shows.
 
-A case's `model` is either `{"input_shape", "input_dtype", "layers"}` for a Sequential, or `{"inputs", "nodes", "outputs"}` for
-a functional model whose nodes name their inputs (`layer`, if a node has it, is the name of an earlier layer used again). The
-field `compile` holds compile's arguments and `mode` says what was called:
+A case's `model` is either `{"input_shape", "input_dtype", "layers"}` for a Sequential, or
+`{"inputs", "nodes", "outputs"}` for a functional model whose nodes name their inputs (`layer`, if a
+node has it, is the name of an earlier layer used again). The field `compile` holds compile's
+arguments and `mode` says what was called:
 
-- `train_on_batch`: five times, on `x_<input>/i`, `y_<output>/i` and `sample_weight/i`; `logs` are the five results;
-- `fit`: on `x_<input>`, `y_<output>`, `sample_weight`, `val_x_<input>`, `val_y_<output>` with `fit` as further arguments;
+- `train_on_batch`: five times, on `x_<input>/i`, `y_<output>/i` and `sample_weight/i`; `logs` are
+  the five results;
+- `fit`: on `x_<input>`, `y_<output>`, `sample_weight`, `val_x_<input>`, `val_y_<output>` with `fit`
+  as further arguments;
   `history` is the result.
 
-Both end with `weights` (before), `final_weights`, and `predictions` of the trained model for the first x.
+Both end with `weights` (before), `final_weights`, and `predictions` of the trained model for the
+first x.
 """
 
 import keras
