@@ -11,6 +11,7 @@ use crate::arena::{Arena, Block};
 use crate::error::{Error, Result};
 use crate::execute::Execution;
 use crate::graph::Graph;
+use crate::optimizers::StateTensor;
 use crate::parallel;
 use crate::placed::Placed;
 use crate::plan::{OutputUse, Plan, Request};
@@ -98,6 +99,8 @@ impl<F: Real> Runner<F> {
     pub fn set_training(&mut self, training: Training<F>) {
         self.plans.clear();
         self.current = None;
+        // Its weights are found when the next step is prepared.
+        self.placed = None;
         self.training = Some(training);
     }
 
@@ -337,6 +340,36 @@ impl<F: Real> Runner<F> {
             self.step += 1;
         }
         Ok(())
+    }
+}
+
+impl<F: Real> Runner<F> {
+    fn placed_training(&mut self) -> Result<(&mut Training<F>, &Placed<F>)> {
+        self.place_weights()?;
+        match (&mut self.training, &self.placed) {
+            (Some(training), Some(placed)) => Ok((training, placed)),
+            _ => Err(Error::config("a compiled model", "one without optimizer")
+                .remedy("Call compile() first.")),
+        }
+    }
+
+    /// What the optimizer remembers, for files.
+    pub fn optimizer_state(&mut self) -> Result<Vec<StateTensor<F>>> {
+        let (training, _) = self.placed_training()?;
+        training.optimizer()?.export(training.segments())
+    }
+
+    /// Gives back what [`Runner::optimizer_state`] gave, bit for bit, after so many steps.
+    pub fn set_optimizer_state(&mut self, state: &[StateTensor<F>], steps: u64) -> Result<()> {
+        let (training, _) = self.placed_training()?;
+        training.restore(state, steps)
+    }
+
+    /// Ends a training: averaged weights take the place of the last ones, if the optimizer averages.
+    pub fn finish_training(&mut self) -> Result<()> {
+        let (training, placed) = self.placed_training()?;
+        let store = std::sync::Arc::clone(&placed.store);
+        training.finish(store.write().values_mut())
     }
 }
 

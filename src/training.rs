@@ -1,54 +1,488 @@
-//! What training needs beside the graph. An outline: losses, metrics and optimizers come in next.
+//! What training needs beside the graph: losses, metrics and the optimizer of a compiled model.
 
+use std::sync::Arc;
+
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::arena::Arena;
+use crate::arena::{Arena, Block};
+use crate::config::parse;
 use crate::error::{Error, Result};
-use crate::graph::Graph;
+use crate::graph::{Graph, TensorId};
+use crate::layer::Layer;
+use crate::losses::{self, Loss, LossFn, Reduction, Weights};
+use crate::metrics::{self, Batch, NamedMetric};
+use crate::optimizers::{OptimizerState, Segment, StateTensor};
+use crate::param::Role;
 use crate::placed::Placed;
-use crate::plan::{OutputUse, Plan};
+use crate::plan::{OutputPlan, OutputUse, Plan};
 use crate::real::Real;
+use crate::regularizer::Regularizer;
 use crate::runner::Sizes;
+
+/// What `compile` was called with.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Compiled {
+    #[serde(default)]
+    optimizer: Value,
+    #[serde(default)]
+    losses: Vec<Value>,
+    #[serde(default)]
+    loss_weights: Vec<f64>,
+    #[serde(default)]
+    metrics: Vec<Vec<Value>>,
+    #[serde(default)]
+    weighted_metrics: Vec<Vec<Value>>,
+}
+
+/// A mean over samples, as Keras reports losses.
+#[derive(Debug, Default, Clone, Copy)]
+struct Mean {
+    sum: f64,
+    count: f64,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64, count: usize) {
+        self.sum += value * count as f64;
+        self.count += count as f64;
+    }
+
+    fn value(self) -> f64 {
+        if self.count > 0.0 {
+            self.sum / self.count
+        } else {
+            0.0
+        }
+    }
+}
+
+/// A metric of an output, and whether sample weights count for it.
+#[derive(Debug)]
+struct Tracked<F> {
+    config: Value,
+    weighted: bool,
+    /// Made anew when the shapes are known: "accuracy" means different things for different shapes.
+    metric: NamedMetric<F>,
+    settled: bool,
+}
+
+/// What is asked of one output.
+#[derive(Debug)]
+struct Output<F> {
+    loss_config: Option<Value>,
+    loss: Option<LossFn<F>>,
+    /// The loss on logits, where the output's activation is left to it.
+    on_logits: Option<Box<dyn Loss<F>>>,
+    weight: f64,
+    mean: Mean,
+    metrics: Vec<Tracked<F>>,
+}
 
 /// Losses, metrics and optimizer of a model.
 #[derive(Debug)]
-pub struct Training<F>(F);
+pub struct Training<F: Real> {
+    outputs: Vec<Output<F>>,
+    mean: Mean,
+    /// The sum of the losses of the last step, and its number of samples.
+    last: (f64, usize),
+    optimizer_config: Value,
+    optimizer: Option<OptimizerState<F>>,
+    segments: Vec<Segment>,
+    /// Penalties on weights: where the weight and its gradient lie.
+    penalties: Vec<(Regularizer, Block, Block)>,
+}
 
-#[allow(missing_docs, unused)]
 impl<F: Real> Training<F> {
+    /// Losses, metrics and optimizer for `graph`, from what `compile` was called with, in JSON:
+    /// `{"optimizer": …, "losses": [… per output], "loss_weights": […], "metrics": [[…] per output], "weighted_metrics": [[…]]}`.
     pub fn new(config: &Value, graph: &Graph<F>) -> Result<Self> {
-        Err(Error::config("training", "an outline"))
+        let compiled: Compiled = parse(config)?;
+        let count = graph.outputs().len();
+        for (what, len) in [
+            ("losses", compiled.losses.len()),
+            ("loss_weights", compiled.loss_weights.len()),
+            ("metrics", compiled.metrics.len()),
+            ("weighted_metrics", compiled.weighted_metrics.len()),
+        ] {
+            if len != 0 && len != count {
+                return Err(
+                    Error::config(format!("{what} for {count} outputs"), len.to_string())
+                        .at("compile"),
+                );
+            }
+        }
+        let mut outputs = Vec::with_capacity(count);
+        for i in 0..count {
+            let loss_config = compiled
+                .losses
+                .get(i)
+                .filter(|loss| !loss.is_null())
+                .cloned();
+            let plain = compiled
+                .metrics
+                .get(i)
+                .into_iter()
+                .flatten()
+                .map(|config| (config, false));
+            let weighted = compiled
+                .weighted_metrics
+                .get(i)
+                .into_iter()
+                .flatten()
+                .map(|config| (config, true));
+            let metrics = plain
+                .chain(weighted)
+                .map(|(config, weighted)| {
+                    let metric = NamedMetric::from_config(&metrics::resolve(config, &[], &[]))?;
+                    Ok(Tracked {
+                        config: config.clone(),
+                        weighted,
+                        metric,
+                        settled: false,
+                    })
+                })
+                .collect::<Result<Vec<_>>>()?;
+            if let Some(loss) = &loss_config {
+                LossFn::<F>::from_config(&losses::resolve(loss, &[], &[]))?;
+            }
+            outputs.push(Output {
+                loss_config,
+                loss: None,
+                on_logits: None,
+                weight: compiled.loss_weights.get(i).copied().unwrap_or(1.0),
+                mean: Mean::default(),
+                metrics,
+            });
+        }
+        if !compiled.optimizer.is_null() {
+            // Refused now rather than at the first step.
+            OptimizerState::<F>::from_config(&compiled.optimizer, &[])?;
+        }
+        Ok(Self {
+            outputs,
+            mean: Mean::default(),
+            last: (0.0, 0),
+            optimizer_config: compiled.optimizer,
+            optimizer: None,
+            segments: Vec::new(),
+            penalties: Vec::new(),
+        })
     }
+
+    /// Finds the weights to learn in their new places; the optimizer's memory stays if they are the same weights.
     pub fn place(&mut self, graph: &Graph<F>, placed: &Placed<F>) -> Result<()> {
+        let mut segments = Vec::new();
+        self.penalties.clear();
+        for (l, layer) in graph.layers().iter().enumerate() {
+            let Some(variables) = layer.variables() else {
+                continue;
+            };
+            for (p, spec) in variables.specs().iter().enumerate() {
+                let Some(grad) = placed.places.grads[l][p].filter(|_| spec.role == Role::Trainable)
+                else {
+                    continue;
+                };
+                let (value, len) = placed.places.values[l][p];
+                if let Some(regularizer) = &spec.regularizer {
+                    self.penalties
+                        .push((regularizer.clone(), Block { offset: value, len }, grad));
+                }
+                segments.push(Segment {
+                    name: format!("{}/{}", layer.name(), spec.name),
+                    shape: spec.shape.clone(),
+                    value,
+                    grad: grad.offset,
+                    constraint: spec.constraint.clone(),
+                    decay: true,
+                });
+            }
+        }
+        let same = segments.len() == self.segments.len()
+            && segments
+                .iter()
+                .zip(&self.segments)
+                .all(|(a, b)| a.name == b.name && a.shape == b.shape);
+        self.segments = segments;
+        if !self.optimizer_config.is_null() && !(same && self.optimizer.is_some()) {
+            let (rate, steps) = (
+                self.optimizer.as_ref().map(OptimizerState::learning_rate),
+                self.optimizer.as_ref().map_or(0, OptimizerState::steps),
+            );
+            let mut optimizer =
+                OptimizerState::from_config(&self.optimizer_config, &self.segments)?;
+            optimizer.set_steps(steps);
+            if let Some(rate) = rate.filter(|&rate| rate != optimizer.learning_rate()) {
+                optimizer.set_learning_rate(rate)?;
+            }
+            self.optimizer = Some(optimizer);
+        }
         Ok(())
     }
+
+    /// What is to be done with the outputs for data of these sizes; settles which losses work on logits.
     pub fn uses(
         &mut self,
         graph: &Graph<F>,
         outputs: &[&[usize]],
         sizes: &Sizes,
     ) -> Result<Vec<OutputUse>> {
-        Ok(vec![])
+        let mut uses = Vec::with_capacity(outputs.len());
+        for (i, (asked, &prediction)) in self.outputs.iter_mut().zip(outputs).enumerate() {
+            let place = |e: Error| e.at(format!("output {i}"));
+            let target = sizes.targets.get(i).cloned().flatten();
+            let mut used = OutputUse::default();
+            if asked.loss_config.is_some() || !asked.metrics.is_empty() {
+                let target = target.as_deref().ok_or_else(|| {
+                    Error::data("targets for every output with a loss or a metric", "none")
+                        .at(format!("output {i}"))
+                })?;
+                if let Some(config) = &asked.loss_config {
+                    let config = losses::resolve(config, target, prediction);
+                    let loss = LossFn::<F>::from_config(&config)?;
+                    if matches!(loss.reduction, Reduction::None) {
+                        return Err(Error::config("a loss with a reduction", "reduction=None")
+                            .remedy("Training needs one number: take \"sum_over_batch_size\".")
+                            .at(config["class_name"].as_str().unwrap_or("loss").to_owned()));
+                    }
+                    used.values = Some(loss.loss.check(target, prediction).map_err(place)?);
+                    let output = graph.outputs()[i];
+                    let activation =
+                        deferrable(graph, output).and_then(|layer| layer.output_activation());
+                    asked.on_logits =
+                        activation.and_then(|activation| loss.loss.on_logits(activation));
+                    asked.loss = Some(loss);
+                    used.defers_activation = asked.on_logits.is_some();
+                    used.gradient = true;
+                }
+                for tracked in &mut asked.metrics {
+                    if !tracked.settled {
+                        tracked.metric = NamedMetric::from_config(&metrics::resolve(
+                            &tracked.config,
+                            target,
+                            prediction,
+                        ))?;
+                        tracked.settled = true;
+                    }
+                }
+                used.target = Some(target.to_vec());
+                used.weight = sizes.weights.get(i).cloned().flatten();
+                let units = used
+                    .values
+                    .clone()
+                    .unwrap_or_else(|| prediction[..prediction.len().max(1) - 1].to_vec());
+                if let Some(weight) = &used.weight {
+                    Weights::<F>::check(weight, &units).map_err(place)?;
+                }
+            }
+            uses.push(used);
+        }
+        Ok(uses)
     }
+
+    /// The penalties on weights, to be added to the loss.
     pub fn penalty(&self, weights: &[F]) -> f64 {
-        0.0
+        self.penalties
+            .iter()
+            .map(|(regularizer, value, _)| {
+                regularizer.penalty(&weights[value.offset..][..value.len])
+            })
+            .sum()
     }
+
+    /// Works out losses and metrics of the step, and with `gradients` the gradients by the outputs.
     pub fn losses(
         &mut self,
         graph: &Graph<F>,
         plan: &Plan,
         arena: &mut Arena<F>,
-        train: bool,
+        gradients: bool,
     ) -> Result<()> {
+        let mut total = 0.0;
+        let samples = plan
+            .request
+            .inputs
+            .first()
+            .and_then(|sizes| sizes.first())
+            .copied()
+            .unwrap_or(0);
+        for (i, (asked, output)) in self.outputs.iter_mut().zip(&plan.outputs).enumerate() {
+            let used = &plan.request.uses[i];
+            let Some(target_sizes) = &used.target else {
+                continue;
+            };
+            let views = arena.views(&output.layout);
+            let prediction = views.write(OutputPlan::PREDICTION);
+            let target = views.read(OutputPlan::TARGET);
+            let weights = used.weight.as_ref().map(|shape| Weights {
+                values: views.read(OutputPlan::WEIGHT),
+                shape,
+            });
+            let mask = output.masked.then(|| views.read(OutputPlan::MASK));
+            if let (Some(loss), Some(units)) = (&asked.loss, &used.values) {
+                let place = |e: Error| e.at(format!("output {i}"));
+                let maths = asked.on_logits.as_deref().unwrap_or(&*loss.loss);
+                let (values, scale) = (
+                    views.write(OutputPlan::VALUES),
+                    views.write(OutputPlan::SCALE),
+                );
+                maths.validate(target, &output.sizes).map_err(place)?;
+                maths
+                    .forward(target, prediction, &output.sizes, values)
+                    .map_err(place)?;
+                let value = loss
+                    .reduce(target, values, units, weights, mask, asked.weight, scale)
+                    .map_err(place)?;
+                if gradients && output.grad.is_some() {
+                    let grad = views.write(OutputPlan::GRAD);
+                    maths
+                        .backward(target, prediction, &output.sizes, scale, grad)
+                        .map_err(place)?;
+                }
+                total += value * asked.weight;
+                asked.mean.add(value, samples);
+            }
+            if asked.on_logits.is_some()
+                && let Some(activation) = deferrable(graph, graph.outputs()[i])
+                    .and_then(|layer| layer.output_activation())
+            {
+                activation.forward_in_place(prediction, output.sizes.last().copied().unwrap_or(1));
+            }
+            for tracked in &mut asked.metrics {
+                let batch = Batch {
+                    target,
+                    target_shape: target_sizes,
+                    prediction,
+                    prediction_shape: &output.sizes,
+                    weights: weights.filter(|_| tracked.weighted),
+                    mask,
+                };
+                tracked
+                    .metric
+                    .metric
+                    .update(batch)
+                    .map_err(|e| e.at(tracked.metric.name.clone()))?;
+            }
+        }
+        self.last = (total, samples);
         Ok(())
     }
-    pub fn add_weight_penalties(&self, weights: &[F], grads: &mut Arena<F>) {}
-    pub fn count(&mut self, penalty: f64) {}
+
+    /// Adds the gradients of the penalties on weights.
+    pub fn add_weight_penalties(&self, weights: &[F], grads: &mut Arena<F>) {
+        for (regularizer, value, grad) in &self.penalties {
+            let grad = &mut grads.values_mut()[grad.offset..][..grad.len];
+            regularizer.add_gradient(&weights[value.offset..][..value.len], 1.0, grad);
+        }
+    }
+
+    /// Counts the loss of the step, with the penalties.
+    pub fn count(&mut self, penalty: f64) {
+        let (loss, samples) = self.last;
+        self.mean.add(loss + penalty, samples);
+    }
+
+    /// Lets the optimizer change the weights.
     pub fn update(&mut self, weights: &mut [F], grads: &mut Arena<F>) -> Result<()> {
+        let Some(optimizer) = &mut self.optimizer else {
+            return Err(no_optimizer());
+        };
+        let scale = F::of(optimizer.loss_scale());
+        if scale != F::ONE {
+            // The optimizer takes back a factor that Keras puts on the loss.
+            grads.values_mut().iter_mut().for_each(|g| *g *= scale);
+        }
+        optimizer.apply(weights, grads.values_mut(), &self.segments)
+    }
+
+    /// The optimizer.
+    pub fn optimizer(&self) -> Result<&OptimizerState<F>> {
+        self.optimizer.as_ref().ok_or_else(no_optimizer)
+    }
+
+    /// The optimizer, to change.
+    pub fn optimizer_mut(&mut self) -> Result<&mut OptimizerState<F>> {
+        self.optimizer.as_mut().ok_or_else(no_optimizer)
+    }
+
+    /// Gives the optimizer back what it remembered after so many steps.
+    pub fn restore(&mut self, state: &[StateTensor<F>], steps: u64) -> Result<()> {
+        let Some(optimizer) = &mut self.optimizer else {
+            return Err(no_optimizer());
+        };
+        optimizer.import(&self.segments, state)?;
+        optimizer.set_steps(steps);
         Ok(())
     }
-    pub fn results(&self) -> Vec<(String, f64)> {
-        vec![]
+
+    /// Ends a training: averaged weights take the place of the last ones, if the optimizer averages.
+    pub fn finish(&mut self, weights: &mut [F]) -> Result<()> {
+        match &mut self.optimizer {
+            Some(optimizer) => optimizer.finalize(weights, &self.segments),
+            None => Ok(()),
+        }
     }
-    pub fn reset_metrics(&mut self) {}
+
+    /// The weights the optimizer learns, in its order.
+    pub fn segments(&self) -> &[Segment] {
+        &self.segments
+    }
+
+    /// Loss and metrics since the last reset: the total, each output's loss (named by the output's number) if there are several
+    /// outputs, then the metrics, each named `output/metric`.
+    pub fn results(&self) -> Vec<(String, f64)> {
+        let mut results = vec![("loss".to_owned(), self.mean.value())];
+        if self.outputs.len() > 1 {
+            let with_loss = self
+                .outputs
+                .iter()
+                .enumerate()
+                .filter(|(_, output)| output.loss_config.is_some());
+            results.extend(with_loss.map(|(i, output)| (i.to_string(), output.mean.value())));
+        }
+        for (i, output) in self.outputs.iter().enumerate() {
+            for tracked in &output.metrics {
+                results.push((
+                    format!("{i}/{}", tracked.metric.name),
+                    tracked.metric.metric.result(),
+                ));
+            }
+        }
+        results
+    }
+
+    /// Starts loss and metrics anew.
+    pub fn reset_metrics(&mut self) {
+        self.mean = Mean::default();
+        for output in &mut self.outputs {
+            output.mean = Mean::default();
+            output
+                .metrics
+                .iter_mut()
+                .for_each(|tracked| tracked.metric.metric.reset_state());
+        }
+    }
+}
+
+fn no_optimizer() -> Error {
+    Error::config("a model compiled with an optimizer", "none")
+        .remedy("Call compile(optimizer=...) first.")
+}
+
+/// The layer that writes `output`, if it may leave its activation to the loss: nobody else reads the tensor.
+fn deferrable<F: Real>(graph: &Graph<F>, output: TensorId) -> Option<&Arc<dyn Layer<F>>> {
+    let node = &graph.nodes()[graph.tensors()[output].node];
+    let read = graph
+        .nodes()
+        .iter()
+        .any(|node| node.inputs.contains(&output));
+    let once = graph
+        .outputs()
+        .iter()
+        .filter(|&&other| other == output)
+        .count()
+        == 1;
+    let penalized = graph.layers()[node.member].activity_regularizer().is_some();
+    (node.outputs.first() == Some(&output) && once && !read && !penalized).then_some(&node.layer)
 }

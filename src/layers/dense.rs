@@ -53,10 +53,9 @@ impl Configured for Dense {
         if self.units == 0 {
             return Err(Error::config("units to be at least 1", "0"));
         }
-        if !self.activation.keeps_shape() {
-            let got = format!("{:?}", self.activation.name());
-            return Err(Error::config("an activation that keeps the shape", got)
-                .remedy("Put an Activation layer behind."));
+        if self.activation.output_len(self.units).is_none() {
+            let got = format!("units={} with {:?}", self.units, self.activation.name());
+            return Err(Error::config("an even number of units for glu", got));
         }
         Ok(())
     }
@@ -82,7 +81,9 @@ impl<F: Real> Layer<F> for Dense {
                 format!("shape {input}"),
             ));
         }
-        Ok(vec![input.with_last(Some(self.units))])
+        Ok(vec![
+            input.with_last(self.activation.output_len(self.units)),
+        ])
     }
 
     fn params(&self, inputs: &[Shape]) -> Result<Vec<ParamSpec>> {
@@ -109,14 +110,20 @@ impl<F: Real> Layer<F> for Dense {
             .rev()
             .skip(1)
             .product::<usize>();
-        // The sums z are kept where the derivative cannot be had from the output.
-        let saved = if mode.backward && self.activation.needs_input() {
-            vec![rows * self.units]
-        } else {
-            vec![]
-        };
+        // The sums z are kept where the derivative cannot be had from the output, and where it has another shape.
+        let apart = !self.activation.keeps_shape();
+        let keeps = apart || (mode.backward && self.activation.needs_input());
         Ok(Scratch {
-            saved,
+            saved: if keeps {
+                vec![rows * self.units]
+            } else {
+                vec![]
+            },
+            backward: if apart {
+                vec![rows * self.units]
+            } else {
+                vec![]
+            },
             reads_inputs: true,
             reads_outputs: true,
             ..Scratch::default()
@@ -168,15 +175,21 @@ impl<F: Real> Layer<F> for Dense {
     }
 
     fn backward(&self, mut cx: Backward<'_, F>) -> Result<()> {
-        let Some(dz) = cx.grad_output_mut(0) else {
+        let Some(mut dz) = cx.grad_output_mut(0) else {
             return Ok(());
         };
-        let x = cx.input_rows(0);
-        let (rows, features) = x.dim();
+        let (rows, features) = cx.input_rows(0).dim();
         if !cx.defers_activation() {
             let sums = self.activation.needs_input().then(|| &*cx.saved(0));
-            self.activation
-                .backward_in_place(sums, cx.output(0), dz, self.units);
+            if self.activation.keeps_shape() {
+                self.activation
+                    .backward_in_place(sums, cx.output(0), dz, self.units);
+            } else {
+                let apart = cx.temp(0);
+                self.activation
+                    .backward(sums, cx.output(0), dz, apart, false, self.units);
+                dz = apart;
+            }
         }
         let dz = &*dz;
         if let Some(kernel) = cx.grad_param(0) {
@@ -238,9 +251,9 @@ mod tests {
 
     #[test]
     fn gradients_agree_with_differences_for_every_kind_of_activation() {
-        for activation in ["linear", "relu", "tanh", "gelu", "softmax", "silu"] {
+        for activation in ["linear", "relu", "tanh", "gelu", "softmax", "silu", "glu"] {
             check_gradients(&case(
-                json!({"units": 3, "activation": activation}),
+                json!({"units": 4, "activation": activation}),
                 Array::random(&[2, 4], 1),
             ));
         }

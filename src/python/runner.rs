@@ -16,6 +16,7 @@ use crate::config::parse;
 use crate::error::Error;
 use crate::graph::{Graph, GraphSpec};
 use crate::named_layer::NamedLayer;
+use crate::optimizers::StateTensor;
 use crate::runner::{Purpose, Runner as Core, Sizes};
 use crate::shape::Shape;
 use crate::training::Training;
@@ -89,7 +90,13 @@ trait TypedRunner: Debug + Send + Sync {
     fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()>;
     fn iterations(&self, py: Python<'_>) -> PyResult<u64>;
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>>;
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()>;
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        steps: u64,
+    ) -> PyResult<()>;
+    fn optimizer_steps(&self, py: Python<'_>) -> PyResult<u64>;
     fn finish_training(&self, py: Python<'_>) -> PyResult<()>;
     fn reset_states(&self, py: Python<'_>) -> PyResult<()>;
     fn step(&self, py: Python<'_>) -> PyResult<u64>;
@@ -457,63 +464,59 @@ impl<F: Number> TypedRunner for Shared<F> {
     }
 
     fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        self.trained(py, |training| {
-            Ok({
-                let _ = training;
-                0.0
-            })
-        })
+        self.trained(py, |training| Ok(training.optimizer()?.learning_rate()))
     }
 
     fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
         self.trained(py, |training| {
-            let _ = (training, rate);
-            Ok(())
+            Ok(training.optimizer_mut()?.set_learning_rate(rate)?)
         })
     }
 
     fn iterations(&self, py: Python<'_>) -> PyResult<u64> {
-        self.trained(py, |training| {
-            Ok({
-                let _ = training;
-                0
-            })
-        })
+        self.trained(py, |training| Ok(training.optimizer()?.iterations()))
     }
 
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let state = self.with(py, |core| {
-            Ok({
-                let _ = core;
-                Vec::<(String, Vec<usize>, Vec<F>)>::new()
-            })
-        })?;
+        let state = self.with(py, |core| Ok(core.optimizer_state()?))?;
         let dict = PyDict::new(py);
-        for (name, sizes, values) in state {
-            dict.set_item(name, array(py, &sizes, values)?)?;
+        for StateTensor {
+            name,
+            shape,
+            values,
+        } in state
+        {
+            dict.set_item(name, array(py, &shape, values)?)?;
         }
         Ok(dict)
     }
 
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
+    fn optimizer_steps(&self, py: Python<'_>) -> PyResult<u64> {
+        self.trained(py, |training| Ok(training.optimizer()?.steps()))
+    }
+
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        steps: u64,
+    ) -> PyResult<()> {
         let state = state
             .iter()
             .map(|(name, value)| {
                 let source = Source::<F>::new(&value)?;
-                Ok((name.extract()?, source.shape().to_vec(), source.to_vec(py)?))
+                Ok(StateTensor {
+                    name: name.extract()?,
+                    shape: source.shape().to_vec(),
+                    values: source.to_vec(py)?,
+                })
             })
-            .collect::<PyResult<Vec<(String, Vec<usize>, Vec<F>)>>>()?;
-        self.with(py, |core| {
-            let _ = (core, state);
-            Ok(())
-        })
+            .collect::<PyResult<Vec<StateTensor<F>>>>()?;
+        self.with(py, |core| Ok(core.set_optimizer_state(&state, steps)?))
     }
 
     fn finish_training(&self, py: Python<'_>) -> PyResult<()> {
-        self.with(py, |core| {
-            let _ = core;
-            Ok(())
-        })
+        self.with(py, |core| Ok(core.finish_training()?))
     }
 
     fn reset_states(&self, py: Python<'_>) -> PyResult<()> {
@@ -695,9 +698,20 @@ impl Runner {
         self.inner.optimizer_state(py)
     }
 
-    /// Sets the optimizer's slots and counters.
-    fn set_optimizer_state(&self, py: Python<'_>, state: &Bound<'_, PyDict>) -> PyResult<()> {
-        self.inner.set_optimizer_state(py, state)
+    /// Steps the optimizer has made, those included that only added up gradients.
+    #[getter]
+    fn optimizer_steps(&self, py: Python<'_>) -> PyResult<u64> {
+        self.inner.optimizer_steps(py)
+    }
+
+    /// Sets the optimizer's slots, as they were after so many steps.
+    fn set_optimizer_state(
+        &self,
+        py: Python<'_>,
+        state: &Bound<'_, PyDict>,
+        steps: u64,
+    ) -> PyResult<()> {
+        self.inner.set_optimizer_state(py, state, steps)
     }
 
     /// Ends a training: averaged weights take the place of the last ones, if the optimizer says so.
