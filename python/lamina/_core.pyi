@@ -1,7 +1,7 @@
 """The engine: layers and runners made from kind + JSON, numbers as C-contiguous arrays."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, final
 
 from numpy.typing import NDArray
 
@@ -10,6 +10,7 @@ _Shape = tuple[int | None, ...]
 
 __version__: str
 
+@final
 class Layer:
     trainable: bool
     @property
@@ -35,25 +36,26 @@ class Layer:
     def get_weight(self, index: int) -> _Array: ...
     def set_weight(self, index: int, value: _Array) -> None: ...
 
+@final
 class Runner:
     learning_rate: float
-    iterations: int
+    @property
+    def iterations(self) -> int: ...
     step: int
     def __new__(cls, layers: Sequence[Layer], structure: str, seed: int) -> Runner: ...
-    def output_shapes(self) -> list[_Shape]: ...
-    def mask_of_output(self, index: int) -> bool: ...
+    def outputs(self) -> list[tuple[_Shape, bool]]: ...
     def predict(
         self,
         inputs: Sequence[_Array],
         batch_size: int,
-        training: bool | None,
-        progress: Callable[[int], object] | None,
+        training: bool = False,
+        progress: Callable[[int], object] | None = None,
     ) -> list[_Array]: ...
     def compile(self, config: str) -> None: ...
     def train(
         self,
         inputs: Sequence[_Array],
-        targets: Sequence[_Array],
+        targets: Sequence[_Array | None],
         weights: Sequence[_Array | None],
         order: _Array | None,
         batch_size: int,
@@ -64,7 +66,7 @@ class Runner:
     def test(
         self,
         inputs: Sequence[_Array],
-        targets: Sequence[_Array],
+        targets: Sequence[_Array | None],
         weights: Sequence[_Array | None],
         order: _Array | None,
         batch_size: int,
@@ -75,14 +77,16 @@ class Runner:
     def results(self) -> list[tuple[str, float]]: ...
     def reset_metrics(self) -> None: ...
     def optimizer_state(self) -> dict[str, _Array]: ...
-    def set_optimizer_state(self, state: dict[str, _Array]) -> None: ...
+    @property
+    def optimizer_steps(self) -> int: ...
+    def set_optimizer_state(self, state: dict[str, _Array], steps: int) -> None: ...
     def finish_training(self) -> None: ...
     def reset_states(self) -> None: ...
     def gradients(
         self,
         inputs: Sequence[_Array],
         cotangents: Sequence[_Array | None],
-        training: bool,
+        training: bool = False,
     ) -> tuple[list[_Array], list[_Array | None], list[list[_Array | None]]]: ...
 
 def num_threads() -> int: ...

@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina import _core, config
 from lamina._arrays import Array, as_array
-from lamina.errors import ConfigError
+from lamina.errors import ConfigError, ShapeError
 
 Function = Callable[..., Array]
 
@@ -25,6 +25,13 @@ def _apply(name: str, x: Any, **parameters: Any) -> Array:
     if np.ndim(x) == 0:
         return _core.activation(described, as_array([x], name, dtype)).reshape(())
     return _core.activation(described, as_array(x, name, dtype))
+
+
+def _along(name: str, x: Any, axis: int) -> Array:
+    """The engine works along the last axis; others are moved there and back."""
+    if np.ndim(x) < 1 or not -np.ndim(x) <= axis < np.ndim(x):
+        raise ShapeError(f"{name}: expected an array with an axis {axis}, got {np.ndim(x)} axes")
+    return np.moveaxis(_apply(name, np.moveaxis(np.asarray(x), axis, -1)), -1, axis)
 
 
 def celu(x: Any, alpha: float = 1.0) -> Array:
@@ -52,7 +59,7 @@ def gelu(x: Any, approximate: bool = False) -> Array:
 
 def glu(x: Any, axis: int = -1) -> Array:
     """Gated linear unit: the first half along the axis times the sigmoid of the second."""
-    return _apply("glu", x, axis=axis)
+    return _along("glu", x, axis)
 
 
 def hard_shrink(x: Any, threshold: float = 0.5) -> Array:
@@ -92,7 +99,7 @@ def log_sigmoid(x: Any) -> Array:
 
 def log_softmax(x: Any, axis: int = -1) -> Array:
     """The logarithm of the softmax along the axis, without overflow."""
-    return _apply("log_softmax", x, axis=axis)
+    return _along("log_softmax", x, axis)
 
 
 def mish(x: Any) -> Array:
@@ -136,7 +143,7 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Array:
 
 def softmax(x: Any, axis: int = -1) -> Array:
     """`exp(x) / sum(exp(x))` along the axis."""
-    return _apply("softmax", x, axis=axis)
+    return _along("softmax", x, axis)
 
 
 def softplus(x: Any) -> Array:
@@ -161,7 +168,7 @@ def sparse_sigmoid(x: Any) -> Array:
 
 def sparsemax(x: Any, axis: int = -1) -> Array:
     """The nearest point of the probability simplex along the axis (Martins and Astudillo, 2016)."""
-    return _apply("sparsemax", x, axis=axis)
+    return _along("sparsemax", x, axis)
 
 
 def squareplus(x: Any, b: float = 4) -> Array:

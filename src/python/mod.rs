@@ -1,5 +1,6 @@
 //! `lamina._core`: what Python sees of the engine. Exports only.
 
+mod activations;
 mod arrays;
 mod enter;
 mod error;
@@ -17,6 +18,8 @@ use pyo3::prelude::*;
 /// The engine of lamina. Private: use the package `lamina`.
 #[pymodule]
 mod _core {
+    #[pymodule_export]
+    use super::activations::activation;
     #[pymodule_export]
     use super::files::{load_file, save_file};
     #[pymodule_export]
