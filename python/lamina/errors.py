@@ -14,8 +14,8 @@ class ShapeError(LaminaError, ValueError):
     """An array or tensor has the wrong number of axes, or an axis the wrong size."""
 
 
-class ConfigError(LaminaError, ValueError):
-    """An option of a layer, model, loss, metric, optimizer or callback has an impossible value."""
+class ConfigError(LaminaError, ValueError, TypeError):
+    """An option of a layer, model, loss, metric, optimizer or callback is unknown or impossible."""
 
 
 class ParamError(LaminaError, ValueError):
