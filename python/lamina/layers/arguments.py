@@ -77,10 +77,19 @@ def shapes_of(shapes: Any) -> list[Shape]:
     return [shape_of(shape, "build") for shape in values]
 
 
+def flat_shapes(shapes: Any) -> list[Shape]:
+    """The shapes in a structure, in the order of `_tree.flatten`."""
+    if is_shape(shapes):
+        return [tuple(shapes)]
+    keys = sorted(shapes) if isinstance(shapes, Mapping) else range(len(shapes))
+    return [shape for key in keys for shape in flat_shapes(shapes[key])]
+
+
 def map_shapes(function: Callable[[Shape], Any], shapes: Any) -> Any:
     """The structure with the function applied to each shape in it."""
     if is_shape(shapes):
         return function(tuple(shapes))
     if isinstance(shapes, Mapping):
-        return {key: map_shapes(function, shapes[key]) for key in shapes}
+        mapped = {key: map_shapes(function, shapes[key]) for key in sorted(shapes)}
+        return {key: mapped[key] for key in shapes}
     return [map_shapes(function, shape) for shape in shapes]

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-import numpy as np
-
 from lamina import _core, _tree
-from lamina._arrays import Array
 from lamina._session import next_seed
-from lamina.errors import ConfigError, ParamError
+from lamina.errors import ConfigError
 from lamina.layers import calling
 from lamina.layers.arguments import float_dtype, layer_name, map_shapes, shapes_of
-from lamina.layers.calling import Arrangement, EagerRun
+from lamina.layers.calling import Arrangement
 from lamina.layers.declare import (
     Field,
     config_from_arguments,
@@ -27,29 +23,14 @@ from lamina.layers.declare import (
     to_json,
 )
 from lamina.layers.symbolic import Node, Shape, tensors_in
-from lamina.layers.variable import Variable
+from lamina.layers.weighted import Weighted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
-class LayerState:
-    """What a layer remembers beside its declared fields."""
-
-    activity_regularizer: Any
-    _arguments: tuple[tuple[Any, ...], dict[str, Any]]  # as the constructor got them
-    _values: dict[str, Any]  # the declared fields, also where a property has the same name
-    _core: _core.Layer | None  # the engine's layer; None in composites
-    _built: bool  # for composites: `call` has been traced
-    _build_shapes: Any  # the shapes it was built for, to build a copy
-    _build_options: str | None  # and how it was called then
-    _initial_weights: Sequence[Any] | None  # set as soon as the layer is built
-    _nodes: list[Node]  # its calls on symbolic tensors
-    _eager: dict[str, EagerRun]  # runners for calls on arrays
-
-
 @layer
-class Layer(LayerState):
+class Layer(Weighted):
     """A piece of a network: numbers in, numbers out, and perhaps weights that are learned.
 
     Calling a layer on symbolic tensors (from `Input`) adds it to the model under construction;
@@ -158,84 +139,6 @@ class Layer(LayerState):
     def variable_dtype(self) -> str:
         """The same as `dtype`."""
         return self.dtype
-
-    # ---- weights ----
-
-    @property
-    def weights(self) -> list[Variable]:
-        """All weights: the layer's own in Keras's order, then those of the layers inside."""
-        if self._core is not None:
-            return self._engine_weights()
-        return [weight for inside in self._sublayers() for weight in inside.weights]
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The same as `weights`."""
-        return self.weights
-
-    @property
-    def trainable_weights(self) -> list[Variable]:
-        """The weights that training changes."""
-        return [weight for weight in self.weights if weight.trainable] if self.trainable else []
-
-    @property
-    def non_trainable_weights(self) -> list[Variable]:
-        """The other weights: moving averages, and all of a frozen layer."""
-        return [weight for weight in self.weights if not (self.trainable and weight.trainable)]
-
-    @property
-    def trainable_variables(self) -> list[Variable]:
-        """The same as `trainable_weights`."""
-        return self.trainable_weights
-
-    @property
-    def non_trainable_variables(self) -> list[Variable]:
-        """The same as `non_trainable_weights`."""
-        return self.non_trainable_weights
-
-    def get_weights(self) -> list[Array]:
-        """Copies of all weights, in the order of `weights`."""
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[Any]) -> None:
-        """Set all weights from a list like that of `get_weights()`.
-
-        Raises:
-            ParamError: another number of arrays, or another shape.
-        """
-        own = self.weights
-        if len(weights) != len(own):
-            remedy = "" if self.built else ". Build it first, by calling it on data"
-            raise ParamError(
-                f"{self._title()}: expected {len(own)} weights, got {len(weights)}{remedy}"
-            )
-        for weight, value in zip(own, weights, strict=True):
-            if np.shape(value) != weight.shape:
-                raise ParamError(
-                    f"{self._title()}: expected shape {weight.shape} for {weight.name}, "
-                    f"got {np.shape(value)}"
-                )
-        for weight, value in zip(own, weights, strict=True):
-            weight.assign(value)
-
-    def count_params(self) -> int:
-        """How many numbers the weights hold.
-
-        Raises:
-            ConfigError: the weights do not exist yet.
-        """
-        if not self.built:
-            raise ConfigError(
-                f"{self._title()}: expected it to be built before its weights are counted. "
-                "Call it on data or build(input_shape) first"
-            )
-        return sum(math.prod(weight.shape) for weight in self.weights)
-
-    def add_weight(self, *args: Any, **kwargs: Any) -> Any:
-        """Not supported: weights belong to layers of the engine; compose those instead."""
-        raise ConfigError(
-            f"{self._title()}: add_weight is not supported. Compose existing layers in `call`"
-        )
 
     # ---- shapes ----
 
@@ -410,19 +313,6 @@ class Layer(LayerState):
         if own is not Layer.build and not own.__module__.startswith("lamina."):
             own(self, _tree.map_leaves(lambda tensor: tensor.shape, args[0]))
 
-    def _engine_weights(self) -> list[Variable]:
-        """All that the engine keeps for this very layer, states included."""
-        return [
-            Variable(self, index, name, shape, role)
-            for index, (name, shape, role) in enumerate(self._core.weights() if self._core else ())
-        ]
-
-    @property
-    def _engine(self) -> _core.Layer:
-        if self._core is None:
-            raise ConfigError(f"{self._title()}: expected a layer of lamina or a `call` method")
-        return self._core
-
     def _array_dtype(self) -> str:
         """The type arrays are converted to when the layer is called on them."""
         return self.dtype
@@ -436,9 +326,6 @@ class Layer(LayerState):
                     if isinstance(leaf, Layer):
                         found.setdefault(id(leaf), leaf)
         return list(found.values())
-
-    def _title(self) -> str:
-        return f'{type(self).__name__} "{self.__dict__.get("name", "?")}"'
 
     def _first_call(self, what: str) -> Node:
         if not self._nodes:

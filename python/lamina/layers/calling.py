@@ -206,11 +206,11 @@ def _trace(node: Node) -> Any:
     """Run a composite's own `call` on the tensors, and put its outputs behind new ones."""
     layer = node.layer
     layer._build_composite(node.args, node.kwargs)
-    kwargs = dict(node.kwargs)
-    if "training" in call_parameters(type(layer)):
+    known = call_parameters(type(layer))
+    kwargs = {key: value for key, value in node.kwargs.items() if value is not None or key in known}
+    kwargs.pop("training", None)
+    if "training" in known:
         kwargs["training"] = FOLLOW_TRAINING if node.training is None else node.training
-    else:
-        kwargs.pop("training", None)
     with calling_with(node.training):
         made = layer.call(*node.args, **kwargs)
     node.inner = _tree.flatten(made)

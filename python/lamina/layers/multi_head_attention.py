@@ -25,7 +25,7 @@ class MultiHeadAttention(Layer):
         use_bias: Add learned numbers in the projections.
         output_shape: Features of the output; None means those of the query.
         attention_axes: Axes to attend over; None means all but batch and features.
-        sliding_window: Not supported; only None.
+        sliding_window: How many places back a place sees; None means all.
         flash_attention: Without effect on the numbers; the engine chooses its own way.
         kernel_initializer: How the kernels start; see `lamina.initializers`.
         bias_initializer: How the biases start.
@@ -34,7 +34,7 @@ class MultiHeadAttention(Layer):
         activity_regularizer: Penalty on the output.
         kernel_constraint: Applied to the kernels after each step; see `lamina.constraints`.
         bias_constraint: Applied to the biases after each step.
-        use_gate: Not supported; only False.
+        use_gate: Multiply each head's values by a learned sigmoid of the query.
         seed: Seed of the dropout; None takes the model's.
 
     Call arguments:
@@ -50,8 +50,8 @@ class MultiHeadAttention(Layer):
     Output shape: `(batch, target, output features)`; with return_attention_scores a tuple with the
         scores `(batch, heads, target, source)` behind it.
     Parameters:   `query/kernel` `(features, heads, key_dim)` and `query/bias` `(heads, key_dim)`,
-        the same for key and value, `attention_output/kernel` `(heads, value_dim, output features)`
-        and its bias.
+        the same for key and value (and `gate`), then `attention_output/kernel`
+        `(heads, value_dim, output features)` and its bias.
 
     Raises:
         ConfigError: num_heads or key_dim below 1; dropout outside [0, 1).
@@ -73,7 +73,7 @@ class MultiHeadAttention(Layer):
     use_bias: bool = True
     output_shape: int | Sequence[int] | None = None
     attention_axes: int | Sequence[int] | None = None
-    sliding_window: None = None
+    sliding_window: int | None = None
     flash_attention: bool | None = None
     kernel_initializer: Any = "glorot_uniform"
     bias_initializer: Any = "zeros"
@@ -84,8 +84,6 @@ class MultiHeadAttention(Layer):
     bias_constraint: Any = None
     use_gate: bool = False
     seed: int | None = None
-
-    _python_only = ("flash_attention",)
 
     def _arrange(  # type: ignore[override]
         self,

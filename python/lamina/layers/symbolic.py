@@ -47,8 +47,6 @@ class SymbolicTensor:
     Made by `Input` and by calling layers on other symbolic tensors. It holds no numbers.
     """
 
-    __array_ufunc__ = None  # numpy arrays leave `array + tensor` to the tensor
-
     def __init__(self, shape: Shape, dtype: str, node: Node, index: int, name: str) -> None:
         self.shape = shape
         self.dtype = dtype
@@ -116,6 +114,11 @@ class SymbolicTensor:
 
     def __array__(self, *args: Any, **kwargs: Any) -> NoReturn:
         self._refuse("numpy's view", "It holds no numbers; call the finished model on an array")
+
+    def __array_ufunc__(self, ufunc: Any, method: str, *args: Any, **kwargs: Any) -> NoReturn:
+        self._refuse(
+            f"numpy.{ufunc.__name__}", "Functions of one tensor are activations: Activation(name)"
+        )
 
     def __bool__(self) -> NoReturn:
         self._refuse(

@@ -10,7 +10,7 @@ import numpy as np
 from lamina._arrays import Array, as_array
 
 if TYPE_CHECKING:
-    from lamina.layers.base import Layer
+    from lamina.layers.weighted import Weighted
 
 
 class Variable:
@@ -19,7 +19,7 @@ class Variable:
     Reading copies the numbers out of the engine, setting copies them in.
     """
 
-    def __init__(self, layer: Layer, index: int, name: str, shape: tuple[int, ...], role: bool):
+    def __init__(self, layer: Weighted, index: int, name: str, shape: tuple[int, ...], role: bool):
         self.name = name
         self.shape = shape
         self._layer = layer

@@ -39,31 +39,36 @@ class Plan:
     """A compile state applied to the outputs of one graph.
 
     `targets` are the numbers of the outputs that need a target; `raw_names` name the engine's
-    results in the engine's order.
+    results in the engine's order, None where Keras shows none.
     """
 
     json: str
     targets: list[int]
     sparse: list[bool]
     has_loss: bool
-    raw_names: list[str]
+    raw_names: list[str | None]
     metric_names: list[str]
     loss_names: list[str]
     plain_names: list[str] = field(default_factory=list)
 
     def logs(self, results: Sequence[tuple[str, float]]) -> dict[str, float]:
         """The engine's results as Keras names and orders them: loss, metrics, losses by output."""
-        found = dict(zip(self.raw_names, (value for _, value in results), strict=True))
+        values = (value for _, value in results)
+        found = dict(zip(self.raw_names, values, strict=True))
         order = [*(["loss"] if self.has_loss else []), *self.metric_names, *self.loss_names]
         return {name: found[name] for name in order}
 
     def in_order(self, logs: Mapping[str, float]) -> Any:
         """The logs as `evaluate` lists them; a single value stands alone."""
-        known = ["loss", *self.plain_names, *self.loss_names]
-        names = [name for name in known if name in logs]
-        names += sorted(name for name in logs if name not in known)
-        values = [logs[name] for name in names]
+        values = [logs[name] for name in self.names_in_order()]
         return values[0] if len(values) == 1 else values
+
+    def names_in_order(self) -> list[str]:
+        """What `evaluate` lists: loss, metrics, losses by output, then whatever else by name."""
+        logs = [*(["loss"] if self.has_loss else []), *self.metric_names, *self.loss_names]
+        known = ["loss", *self.plain_names, *self.loss_names]
+        first = [name for name in dict.fromkeys(known) if name in logs]
+        return first + sorted(name for name in logs if name not in known)
 
 
 def plan(compiled: Compiled, output_names: list[str]) -> Plan:
@@ -87,16 +92,17 @@ def plan(compiled: Compiled, output_names: list[str]) -> Plan:
     }
     with_loss = [index for index in range(count) if losses[index] is not None]
     unique = _unique_outputs(output_names)
-    loss_names = [f"{unique[i]}_loss" for i in with_loss] if len(with_loss) > 1 else []
-    plain, named = _metric_names(metrics, weighted, unique if count > 1 else [])
+    shown = {i: f"{unique[i]}_loss" for i in with_loss} if len(with_loss) > 1 else {}
+    plain, named, by_output = _metric_names(metrics, weighted, unique if count > 1 else [])
+    raw_losses = [shown.get(i) for i in with_loss] if count > 1 else []
     return Plan(
         json=to_json(config),
         targets=[i for i in range(count) if losses[i] is not None or metrics[i] or weighted[i]],
         sparse=["sparse" in str(loss).lower() for loss in described],
         has_loss=bool(with_loss),
-        raw_names=["loss", *loss_names, *named],
+        raw_names=["loss", *raw_losses, *(name for names in by_output for name in names)],
         metric_names=named,
-        loss_names=loss_names,
+        loss_names=list(shown.values()),
         plain_names=plain,
     )
 
@@ -184,12 +190,13 @@ def _unique_outputs(names: list[str]) -> list[str]:
 
 def _metric_names(
     metrics: list[list[Any]], weighted: list[list[Any]], outputs: list[str]
-) -> tuple[list[str], list[str]]:
-    """Names without and with the output's, as Keras makes them unique."""
+) -> tuple[list[str], list[str], list[list[str]]]:
+    """Names without the output's, with it (made unique as Keras does), and these by output."""
     plain: list[str] = []
     named: list[str] = []
-    for is_weighted, by_output in ((False, metrics), (True, weighted)):
-        for index, some in enumerate(by_output):
+    by_output: list[list[str]] = [[] for _ in metrics]
+    for is_weighted, given in ((False, metrics), (True, weighted)):
+        for index, some in enumerate(given):
             prefix = f"{outputs[index]}_" if outputs else ""
             for metric in some:
                 name = metric_name(metric)
@@ -201,7 +208,8 @@ def _metric_names(
                     count += 1
                     full = f"{prefix}{name}_{count}"
                 named.append(full)
-    return plain, named
+                by_output[index].append(full)
+    return plain, named, by_output
 
 
 def metric_name(metric: Any) -> str:

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 
 @dataclass
 class Arrays:
-    """Samples ready for the engine: inputs, targets, and a weight array or None per target."""
+    """Samples ready for the engine: a target and weights (or None) for each output."""
 
     inputs: list[Array]
-    targets: list[Array]
+    targets: list[Array | None]
     weights: list[Array | None]
 
     @property
@@ -81,7 +81,7 @@ def convert(
         ConfigError: class_weight together with sample_weight or with several outputs.
     """
     inputs = convert_inputs(graph, dtype, x)
-    names = graph.output_names
+    names = graph.target_names
     values = _targets(graph, plan, y)
     wheres = [f'y["{names[i]}"]' if len(names) > 1 else "y" for i in plan.targets]
     targets = [
@@ -100,9 +100,8 @@ def convert(
     for weight in weights:
         if weight is not None:
             _check_rows([(x_name, inputs[0]), ("sample_weight", weight)])
-    shapes = [graph.flat_outputs[i].shape for i in plan.targets]
-    targets = [_fit_target(t, shape) for t, shape in zip(targets, shapes, strict=True)]
-    return Arrays(inputs, targets, weights)
+    count = len(names)
+    return Arrays(inputs, _spread(targets, plan, count), _spread(weights, plan, count))
 
 
 def weights_of_classes(labels: Array, class_weight: Mapping[int, float]) -> Array:
@@ -167,10 +166,10 @@ def _targets(graph: Graph, plan: Plan, y: Any) -> list[Any]:
     """One value per output that needs a target."""
     if not plan.targets:
         return []
-    names = [graph.output_names[i] for i in plan.targets]
+    names = [graph.target_names[i] for i in plan.targets]
     if y is None:
         raise DataError(f"expected targets y for {', '.join(names)}, got none")
-    full = isinstance(y, list | tuple) and not is_data(y) and len(y) == len(graph.output_names)
+    full = isinstance(y, list | tuple) and not is_data(y) and len(y) == len(graph.target_names)
     if full and len(plan.targets) < len(y):
         return [y[i] for i in plan.targets]
     return _by_name("y", y, None, names, is_data)
@@ -180,7 +179,7 @@ def _weights(graph: Graph, plan: Plan, dtype: str, given: Any) -> list[Array | N
     """One array or None per target; a single array serves them all."""
     if given is None:
         return [None] * len(plan.targets)
-    names = [graph.output_names[i] for i in plan.targets]
+    names = [graph.target_names[i] for i in plan.targets]
     if isinstance(given, Mapping):
         values = [given.get(name) for name in names]
     elif isinstance(given, list | tuple) and not is_data(given):
@@ -199,13 +198,10 @@ def _fit_rank(array: Array, tensor: SymbolicTensor) -> Array:
     return array
 
 
-def _fit_target(array: Array, shape: Sequence[int | None]) -> Array:
-    """Targets `(n,)` for outputs `(n, 1)` and the other way round."""
-    if array.ndim == len(shape) - 1 and shape[-1] == 1:
-        return array[..., np.newaxis]
-    if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
-        return array[..., 0]
-    return array
+def _spread(arrays: Sequence[Array | None], plan: Plan, count: int) -> list[Array | None]:
+    """One entry per output of the model, None for those without a target."""
+    found = dict(zip(plan.targets, arrays, strict=True))
+    return [found.get(i) for i in range(count)]
 
 
 def _check_rows(named: Sequence[tuple[str, Array]]) -> None:

@@ -43,10 +43,15 @@ class Graph:
 
     @property
     def output_names(self) -> list[str]:
-        """What logs call each output: its key in a dict of outputs, else its layer's name."""
+        """The name of each output's layer, in the order of the arrays."""
+        return [tensor._node.layer.name for tensor in self.flat_outputs]
+
+    @property
+    def target_names(self) -> list[str]:
+        """What losses, targets and logs call each output: its key in a dict, else its layer."""
         if isinstance(self.outputs, dict) and not any(map(_tree.is_nested, self.outputs.values())):
             return sorted(self.outputs)
-        return [tensor._node.layer.name for tensor in self.flat_outputs]
+        return self.output_names
 
     def lower(self) -> Lowered:
         """The engine's form of the graph."""
@@ -58,6 +63,9 @@ class Graph:
 
     def call(self, inputs: Any) -> Any:
         """Make the same calls again on other tensors; returns other outputs."""
+        by_name = isinstance(inputs, dict) and not isinstance(self.inputs, dict)
+        if by_name and set(self.input_names) <= inputs.keys():
+            inputs = [inputs[name] for name in self.input_names]
         tensors = _tree.flatten(inputs)
         if len(tensors) != len(self.flat_inputs):
             raise ConfigError(

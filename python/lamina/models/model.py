@@ -7,11 +7,14 @@ import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
+import numpy as np
+
 from lamina import _core, _tree
 from lamina._arrays import as_array
 from lamina._session import next_seed
 from lamina.errors import ConfigError
 from lamina.layers import calling
+from lamina.layers.arguments import flat_shapes, map_shapes
 from lamina.layers.base import Layer
 from lamina.layers.declare import register, serialize
 from lamina.layers.symbolic import Shape, SymbolicTensor, tensors_in
@@ -278,7 +281,24 @@ class Model(Trainer):
         """Make sure there is a graph that fits the data."""
         if self._graph is None:
             self._trace(x)
+        elif self._is_subclassed():
+            self._widen(x)
         return self._need_graph("graph")
+
+    def _widen(self, x: Any) -> None:
+        """Trace again, with unknown sizes, when data of other sizes comes to a traced `call`."""
+        known = [tensor.shape for tensor in self._need_graph("graph").flat_inputs]
+        shapes = calling.map_data(lambda value: (None, *np.shape(value)[1:]), x)
+        found = [tuple(shape) for shape in flat_shapes(shapes)]
+        if found == known or [len(shape) for shape in found] != [len(shape) for shape in known]:
+            return  # as before, or nothing that fits at all: the engine says so
+        joined = [
+            tuple(a if a == b else None for a, b in zip(one, other, strict=True))
+            for one, other in zip(known, found, strict=True)
+        ]
+        if joined != known:
+            rest = iter(joined)
+            self._trace_shapes(map_shapes(lambda _: next(rest), shapes))
 
     def _run(self) -> _core.Runner:
         """The model's runner, compiled if the model is."""

@@ -6,9 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from lamina import _core, _tree, optimizers
+from lamina import _core, _tree
 from lamina import callbacks as callbacks_module
 from lamina._arrays import Array
 from lamina.errors import ConfigError
@@ -82,6 +80,8 @@ class Trainer(Layer):
         Raises:
             ConfigError: an unknown name, or other outputs than the model has.
         """
+        from lamina import optimizers
+
         self._compiled = compiling.Compiled(
             optimizer=optimizers.get(optimizer),
             loss=loss,
@@ -117,11 +117,7 @@ class Trainer(Layer):
         """The names of what `evaluate` returns, once the model is built and compiled."""
         if self._plan is None:
             return []
-        plan = self._plan
-        logs = dict.fromkeys(plan.raw_names, 0.0)
-        names = plan.logs([(name, float(i)) for i, name in enumerate(logs)])
-        order = np.atleast_1d(plan.in_order(names))
-        return [plan.raw_names[int(i)] for i in order]
+        return self._plan.names_in_order()
 
     def get_compile_config(self) -> dict[str, Any] | None:
         """The arguments of `compile` as JSON can hold them; None before it."""
@@ -337,6 +333,12 @@ class Trainer(Layer):
         )
 
     def _check_compiled(self, method: str, *, needs_loss: bool = False) -> None:
+        for hook in ("train_step", "test_step", "compute_loss", "compute_metrics"):
+            if hasattr(type(self), hook):
+                raise ConfigError(
+                    f"{self._title()}: {hook} is not supported, whole steps run in the engine. "
+                    "Use a loss and metrics of lamina, or train_on_batch in a loop of your own"
+                )
         if self._compiled is None:
             raise ConfigError(f"{self._title()}: call compile() before {method}()")
         if needs_loss and not _tree.flatten(self._compiled.loss):
@@ -361,7 +363,7 @@ class Trainer(Layer):
         graph, runner = self._graph, self._runner
         assert graph is not None
         assert runner is not None
-        self._plan = compiling.plan(self._compiled, graph.output_names)
+        self._plan = compiling.plan(self._compiled, graph.target_names)
         runner.compile(self._plan.json)
         if self.optimizer is not None:
             self.optimizer._attach(runner)
@@ -374,9 +376,11 @@ class Trainer(Layer):
             "shuffles": self._shuffles,
             "step": 0 if runner is None else runner.step,
             "optimizer": {},
+            "optimizer_steps": 0,
         }
-        if runner is not None and self._compiled is not None:
+        if runner is not None and self.optimizer is not None:
             state["optimizer"] = runner.optimizer_state()
+            state["optimizer_steps"] = runner.optimizer_steps
         return state
 
     def _restore_training(self, state: Mapping[str, Any]) -> None:
@@ -391,8 +395,8 @@ class Trainer(Layer):
         runner = self._run()
         runner.step = state["step"]
         self._shuffles = state["shuffles"]
-        if self._compiled is not None and state["optimizer"]:
-            runner.set_optimizer_state(state["optimizer"])
+        if self.optimizer is not None:
+            runner.set_optimizer_state(state["optimizer"], state["optimizer_steps"])
 
 
 def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:
