@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import operator
 import os
-import platform
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -150,6 +149,8 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """
     if mode not in ("stdout", "dicts"):
         raise ConfigError(f"show_config: mode must be 'stdout' or 'dicts', got {mode!r}")
+    import platform  # here, as `import lamina` is to be quick
+
     config = {
         "lamina": _core.__version__,
         "extension": _core.__file__,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import struct
 
 import numpy as np
@@ -99,7 +100,7 @@ def test_labels_must_be_as_many_as_images(tmp_path):
         fashion_mnist.load_data(tmp_path)
 
 
-@pytest.mark.skipif(not fashion_mnist.DEBIAN_FOLDER.is_dir(), reason="package not installed")
+@pytest.mark.skipif(not os.path.isdir(fashion_mnist.DEBIAN_FOLDER), reason="package not installed")
 def test_fashion_mnist_of_debian_is_whole():
     (x_train, y_train), (x_test, y_test) = fashion_mnist.load_data()
     assert x_train.shape == (60000, 28, 28)

@@ -220,7 +220,7 @@ def test_every_arrow_points_forward_and_long_ones_bend():
     assert len(arrows) == 4
     heights = [[float(pair.split()[1]) for pair in re.split("[ML]", d)[1:]] for d in arrows]
     assert all(h == sorted(h) for h in heights)
-    assert sorted(map(len, heights)) == [2, 2, 2, 4]
+    assert sorted(map(len, heights)) == [2, 2, 2, 6]
 
 
 # ---- plot_model ----

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import re
 import sys
 import time
@@ -29,7 +28,7 @@ def terminal(monkeypatch):
     monkeypatch.setattr("lamina.utils.screen.sys", SimpleNamespace(stdout=stream))
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((120, 24)))
+    monkeypatch.setenv("COLUMNS", "120")
     return stream
 
 
@@ -75,7 +74,7 @@ def test_a_shorter_line_erases_the_longer_one_before(terminal, clock):
 
 
 def test_a_line_is_cut_before_it_wraps(terminal, monkeypatch):
-    monkeypatch.setattr("shutil.get_terminal_size", lambda: os.terminal_size((50, 24)))
+    monkeypatch.setenv("COLUMNS", "50")
     bar = Progbar(10)
     bar.update(1, [("a_metric_with_a_long_name", 1.0), ("another_one", 2.0)])
     assert len(plain(terminal.getvalue()).strip("\r")) == 49

@@ -7,7 +7,7 @@ CC BY 4.0, in the selection and order of scikit-learn. The file was made by `doc
 
 from __future__ import annotations
 
-from importlib import resources
+import os
 from typing import Any
 
 import numpy as np
@@ -51,8 +51,5 @@ def load_data(test_fraction: float = 0.25, seed: int = 0) -> tuple[Split, Split]
 
 
 def _read() -> tuple[NDArray[Any], NDArray[Any]]:
-    with (
-        resources.files("lamina.datasets").joinpath("digits.npz").open("rb") as file,
-        np.load(file, allow_pickle=False) as arrays,
-    ):
+    with np.load(os.path.join(os.path.dirname(__file__), "digits.npz")) as arrays:
         return arrays["images"], arrays["labels"]

@@ -7,7 +7,6 @@ Algorithms, 2017 (MIT licence). It is read from files on this machine; nothing i
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +28,7 @@ CLASSES = (
 )
 """What the labels 0 to 9 mean."""
 
-DEBIAN_FOLDER = Path("/usr/share/datasets/fashion-mnist")
+DEBIAN_FOLDER = "/usr/share/datasets/fashion-mnist"
 """Where Debian's package dataset-fashion-mnist puts the files."""
 
 Split = tuple[NDArray[np.uint8], NDArray[np.uint8]]
@@ -55,11 +54,11 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Split, Split]
         ...
         lamina.errors.FileError: fashion_mnist: expected train-images-idx3-ubyte.gz in nowhere, ...
     """
-    folder = DEBIAN_FOLDER if path is None else Path(path)
+    folder = DEBIAN_FOLDER if path is None else os.fspath(path)
     return _split(folder, "train"), _split(folder, "t10k")
 
 
-def _split(folder: Path, part: str) -> Split:
+def _split(folder: str, part: str) -> Split:
     images = read_idx(_find(folder, f"{part}-images-idx3-ubyte"))
     labels = read_idx(_find(folder, f"{part}-labels-idx1-ubyte"))
     if images.ndim != 3 or labels.shape != images.shape[:1] or images.dtype != np.uint8:
@@ -70,9 +69,9 @@ def _split(folder: Path, part: str) -> Split:
     return images, labels
 
 
-def _find(folder: Path, name: str) -> Path:
-    for candidate in (folder / f"{name}.gz", folder / name):
-        if candidate.is_file():
+def _find(folder: str, name: str) -> str:
+    for candidate in (os.path.join(folder, f"{name}.gz"), os.path.join(folder, name)):
+        if os.path.isfile(candidate):
             return candidate
     raise FileError(
         f"fashion_mnist: expected {name}.gz in {folder}, found none. On Debian or Ubuntu run "

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import math
 import os
-import zlib
 from typing import IO, Any, cast
 
 import numpy as np
@@ -30,6 +28,9 @@ def read_idx(path: str | os.PathLike[str]) -> NDArray[Any]:
     Raises:
         FileError: the file is missing, unreadable, no IDX file, or longer or shorter than it says.
     """
+    import gzip  # here, as `import lamina` is to be quick
+    import zlib
+
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == b"\x1f\x8b"

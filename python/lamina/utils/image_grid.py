@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import math
 import struct
 import zlib
+from binascii import b2a_base64
 from collections.abc import Sequence
 from typing import Any
 
@@ -78,7 +78,7 @@ def _data_uri(image: NDArray[Any], size: int) -> str:
     # Not every program knows "pixelated", so the dots are made large here too.
     times = max(1, size // max(image.shape[1], 1))
     pixels = pixels.repeat(times, axis=0).repeat(times, axis=1)
-    return "data:image/png;base64," + base64.b64encode(_png(pixels)).decode()
+    return "data:image/png;base64," + b2a_base64(_png(pixels), newline=False).decode()
 
 
 def _png(pixels: NDArray[np.uint8]) -> bytes:

@@ -40,6 +40,7 @@ class _Place:
     order: float = 0.0
     x: float = 0.0  # centre
     y: float = 0.0
+    half: float = 0.0  # half the depth of its row
 
     @property
     def width(self) -> float:
@@ -136,17 +137,15 @@ def _put(rows: list[list[_Place]], across: bool) -> tuple[float, float]:
     def breadth(place: _Place) -> float:
         return place.height if across else place.width
 
-    def depth(place: _Place) -> float:
-        return place.width if across else place.height
-
     widest = max((sum(map(breadth, row)) + GAP * (len(row) - 1) for row in rows), default=0.0)
     along = GAP / 2
     for row in rows:
-        deepest = max(map(depth, row), default=0.0)
+        deepest = max((_depth(place, across) for place in row), default=0.0)
         side = GAP / 2 + (widest - sum(map(breadth, row)) - GAP * (len(row) - 1)) / 2
         for place in row:
             centre = side + breadth(place) / 2, along + deepest / 2
             place.x, place.y = reversed(centre) if across else centre
+            place.half = deepest / 2
             side += breadth(place) + GAP
         along += deepest + GAP
     total = widest + GAP, along - GAP / 2
@@ -157,19 +156,23 @@ def _arrow(place: _Place, across: bool) -> str:
     """The arrows into a box, followed back through the rows they cross."""
     paths = []
     for source in place.sources:
-        points = [_edge(place, across, end=True)]
+        points = [_moved(place, across, -_depth(place, across) / 2)]
         while source.box is None:
-            points.append((source.x, source.y))
+            points += [_moved(source, across, source.half), _moved(source, across, -source.half)]
             source = source.sources[0]
-        points.append(_edge(source, across, end=False))
+        points.append(_moved(source, across, _depth(source, across) / 2))
         path = "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in reversed(points))
         paths.append(f"<path d='{path}' fill='none' stroke='#555555' marker-end='url(#head)'/>")
     return "".join(paths)
 
 
-def _edge(place: _Place, across: bool, end: bool) -> tuple[float, float]:
-    half = (place.width if across else place.height) / 2 * (-1 if end else 1)
-    return (place.x + half, place.y) if across else (place.x, place.y + half)
+def _depth(place: _Place, across: bool) -> float:
+    return place.width if across else place.height
+
+
+def _moved(place: _Place, across: bool, by: float) -> tuple[float, float]:
+    """The point that far from the centre, in the direction of the arrows."""
+    return (place.x + by, place.y) if across else (place.x, place.y + by)
 
 
 def _draw(place: _Place) -> str:

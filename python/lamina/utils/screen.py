@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from enum import Enum
 from typing import Any, TextIO
@@ -65,7 +64,7 @@ class Terminal(Screen):
 
     def draw(self, line: Line, last: bool) -> None:
         """Draw over the former line, cut to the width of the window so that it cannot wrap."""
-        room = max(shutil.get_terminal_size().columns - 1, 20)
+        room = max(_columns() - 1, 20)
         text, width = "", 0
         for piece, style in line:
             piece = piece if last else piece[: room - width]
@@ -112,6 +111,18 @@ def screen_for_stdout() -> Screen:
     if stream.isatty() and os.environ.get("TERM") != "dumb":
         return Terminal(stream)
     return Screen(stream)
+
+
+def _columns() -> int:
+    """The width of the window; as `shutil.get_terminal_size`, whose module is slow to import."""
+    try:
+        return int(os.environ["COLUMNS"])
+    except (KeyError, ValueError):
+        pass
+    try:
+        return os.get_terminal_size().columns
+    except (OSError, ValueError):
+        return 80
 
 
 def _can_write(stream: TextIO | None, text: str) -> bool:
