@@ -21,6 +21,13 @@ pub fn parse<T: DeserializeOwned>(config: &Value) -> Result<T> {
     serde_path_to_error::deserialize(config).map_err(|error| {
         let path = error.path().to_string();
         let message = error.into_inner().to_string();
+        // What reads itself (an initializer, an activation) words its own errors.
+        if let Some((expected, got)) = message
+            .strip_prefix("expected ")
+            .and_then(|rest| rest.split_once(", got "))
+        {
+            return Error::config(format!("`{path}` to be {expected}"), got);
+        }
         let (got, expected) = message.split_once(", expected ").unwrap_or((&message, ""));
         let got = got
             .trim_start_matches("invalid type: ")

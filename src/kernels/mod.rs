@@ -3,12 +3,15 @@
 pub mod activation;
 pub mod arithmetic;
 pub mod attention;
+pub mod batch_norm;
 pub mod broadcast;
 pub mod denormals;
+pub mod dropout;
 pub mod exponentials;
 pub mod gather;
 pub mod gemm;
 pub mod math;
+pub mod norm;
 pub mod optimizer;
 pub mod recurrent;
 pub mod reduce;

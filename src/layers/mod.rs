@@ -13,12 +13,16 @@ use crate::layer::Layer;
 use crate::real::Real;
 use crate::shape::Shape;
 
+pub mod activation;
+pub mod batch_normalization;
 pub mod concatenate;
 pub mod dense;
+pub mod dropout;
 pub mod embedding;
 pub mod flatten;
 pub mod gru;
 pub mod input_layer;
+pub mod layer_normalization;
 pub mod lstm;
 pub mod masking;
 pub mod merging;
@@ -66,15 +70,19 @@ macro_rules! registry {
 }
 
 registry! {
+    "Activation" => activation::Activation,
     "Add" => merging::Add,
     "Average" => merging::Average,
+    "BatchNormalization" => batch_normalization::BatchNormalization,
     "Concatenate" => concatenate::Concatenate,
     "Dense" => dense::Dense,
+    "Dropout" => dropout::Dropout,
     "Embedding" => embedding::Embedding,
     "Flatten" => flatten::Flatten,
     "GRU" => gru::Gru,
     "InputLayer" => input_layer::InputLayer,
     "LSTM" => lstm::Lstm,
+    "LayerNormalization" => layer_normalization::LayerNormalization,
     "Masking" => masking::Masking,
     "Maximum" => merging::Maximum,
     "Minimum" => merging::Minimum,

@@ -306,7 +306,7 @@ impl Activation {
 
 fn read<T: DeserializeOwned>(name: &str, parameters: &Map<String, Value>) -> Result<T> {
     serde_json::from_value(Value::Object(parameters.clone()))
-        .map_err(|error| wrong(name, "its parameters", error.to_string()))
+        .map_err(|error| wrong(name, "its own parameters", error.to_string()))
 }
 
 fn gap(name: &str, parameters: &Map<String, Value>) -> Result<f64> {
@@ -349,7 +349,7 @@ fn not_negative(name: &str, parameter: &str, value: f64) -> Result<f64> {
 }
 
 fn wrong(name: &str, expected: &str, got: String) -> Error {
-    Error::config(expected, got).at(format!("activation \"{name}\""))
+    Error::config(format!("{name} with {expected}"), got)
 }
 
 fn refused(config: &Value) -> Error {
@@ -419,11 +419,11 @@ mod tests {
             ),
             (
                 json!({"name": "softmax", "axis": 1}),
-                "activation \"softmax\": expected axis = -1, the last one, got axis = 1",
+                "expected softmax with axis = -1, the last one, got axis = 1",
             ),
             (
                 json!({"name": "relu", "max_value": -1.0}),
-                "activation \"relu\": expected max_value of at least 0, got -1",
+                "expected relu with max_value of at least 0, got -1",
             ),
             (
                 json!(3),

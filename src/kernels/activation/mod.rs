@@ -226,13 +226,16 @@ impl Activation {
             let x = x.expect("glu needs its input");
             return glu::backward(x, dy, dx, accumulate, last_axis / 2);
         }
-        let of = self.slope_argument(x, y);
-        assert!(dx.len() == dy.len() && dx.len() == of.len(), "one length");
-        if self.is_rowwise() {
+        assert_eq!(dx.len(), dy.len(), "a gradient for each output");
+        let is_pointwise = !self.is_rowwise() && *self != Self::Linear;
+        let of = if is_pointwise {
+            self.slope_argument(x, y)
+        } else {
             self.backward_in_place(x, y, dy, last_axis);
-        }
+            y
+        };
         for_each_chunk_mut2((dx, CHUNK), (dy, CHUNK), |index, dx, dy| {
-            if !self.is_rowwise() {
+            if is_pointwise {
                 self.multiply(&of[index * CHUNK..][..dy.len()], dy);
             }
             if accumulate {
