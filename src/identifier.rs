@@ -88,11 +88,11 @@ impl Identifier {
         }
     }
 
-    /// Takes `dtype` out of the config and refuses another one than that computed with.
+    /// Takes `dtype` out of the config. Refuses one that promises more digits than are computed with.
     pub fn take_dtype(&mut self, dtype: &str) -> Result<()> {
         match self.take_string("dtype")? {
-            Some(other) if other != dtype => Err(Error::config(
-                format!("dtype {dtype:?}, that of the model"),
+            Some(other) if other != dtype && other != "float32" => Err(Error::config(
+                format!("dtype {dtype:?}, that of the predictions"),
                 format!("dtype={other:?}"),
             )
             .at(self.class_name)),

@@ -35,7 +35,7 @@ mod _core {
     #[pymodule_export]
     use super::settings::{isa, layer_kinds, num_threads, permutation, set_num_threads};
     #[pymodule_export]
-    use super::weights::{constrain, initialize, penalty};
+    use super::weights::{check, constrain, initialize, penalty};
 
     use super::*;
 

@@ -1,4 +1,4 @@
-//! What is done to single weights: how they start, what they cost, what they keep to.
+//! What is done to single weights, how they start, what they cost, what they keep to; and early checks of configs.
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
@@ -10,9 +10,30 @@ use super::losses::owned;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
+use crate::losses::LossFn;
+use crate::metrics::NamedMetric;
+use crate::optimizers::{OptimizerState, schedules};
 use crate::parallel::install;
 use crate::regularizer::Regularizer;
 use crate::shape::{Shape, checked_elements};
+
+/// Refuses a config (JSON) of an "initializer", "regularizer", "constraint", "loss", "metric", "optimizer" or "schedule"
+/// that could not be used.
+#[pyfunction]
+pub fn check(family: &str, config: &str) -> PyResult<()> {
+    let config = json(config)?;
+    match family {
+        "initializer" => Initializer::try_from(config).map(drop)?,
+        "regularizer" => Regularizer::try_from(config).map(drop)?,
+        "constraint" => Constraint::try_from(config).map(drop)?,
+        "loss" => LossFn::<f64>::from_config(&config).map(drop)?,
+        "metric" => NamedMetric::<f64>::from_config(&config).map(drop)?,
+        "optimizer" => OptimizerState::<f64>::from_config(&config, &[]).map(drop)?,
+        "schedule" => schedules::from_config(&config).map(drop)?,
+        other => return Err(Error::config("a family of configs", format!("{other:?}")).into()),
+    }
+    Ok(())
+}
 
 /// An array of `shape` and `dtype` from the initializer that `config` (JSON) names.
 #[pyfunction]

@@ -1,0 +1,45 @@
+"""Optimizers by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lamina._configured import Family
+from lamina._configured import serialize as _serialize
+from lamina.errors import ConfigError
+from lamina.optimizers.adam import Adam, AdamW
+from lamina.optimizers.base import Optimizer
+from lamina.optimizers.rmsprop import RMSprop
+from lamina.optimizers.sgd import SGD
+
+_classes: tuple[type[Optimizer], ...] = (Adam, AdamW, RMSprop, SGD)
+_family = Family(Optimizer, _classes, {})
+
+
+def get(identifier: Any) -> Any:
+    """The optimizer that a name, a config, a class or an object means; None stays None.
+
+    Example:
+        >>> get("adam").learning_rate
+        0.001
+    """
+    found = _family.get(identifier)
+    if found is not None and not isinstance(found, Optimizer):
+        raise ConfigError(f"expected the name or an object of an optimizer, got {identifier!r}")
+    return found
+
+
+def serialize(optimizer: Optimizer) -> Any:
+    """The optimizer as {"class_name", "config"}, without its state.
+
+    Example:
+        >>> serialize(SGD(0.5))["config"]["learning_rate"]
+        0.5
+    """
+    return _serialize(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
+    """The optimizer that `serialize` described."""
+    return _family.deserialize(config, custom_objects)
