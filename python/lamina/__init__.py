@@ -4,23 +4,54 @@
 callbacks. Start with `lamina.Sequential`, `lamina.layers` and `Model.fit`.
 """
 
-from lamina import activations, callbacks, config, datasets, errors, layers, models, utils
+from lamina import (
+    activations,
+    callbacks,
+    config,
+    constraints,
+    datasets,
+    errors,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    optimizers,
+    regularizers,
+    utils,
+)
 from lamina._core import __version__
+from lamina.initializers import Initializer
 from lamina.layers import Input, Layer
+from lamina.losses import Loss
+from lamina.metrics import Metric
 from lamina.models import Model, Sequential
+from lamina.optimizers import Optimizer
+from lamina.regularizers import Regularizer
 
 __all__ = [
+    "Initializer",
     "Input",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "__version__",
     "activations",
     "callbacks",
     "config",
+    "constraints",
     "datasets",
     "errors",
+    "initializers",
     "layers",
+    "losses",
+    "metrics",
     "models",
+    "optimizers",
+    "regularizers",
     "utils",
 ]
