@@ -2,6 +2,7 @@
 
 mod golden;
 mod graphs;
+mod masks;
 mod training;
 
 use std::sync::Arc;

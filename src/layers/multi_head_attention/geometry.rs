@@ -90,11 +90,9 @@ impl MultiHeadAttention {
                     shape.to_string(),
                 ));
             }
-            if shape.last().is_none() {
-                return Err(Error::shape(
-                    format!("a {name} with a known number of features"),
-                    shape.to_string(),
-                ));
+            if shape.last().is_none_or(|features| features == 0) {
+                let expected = format!("a {name} with a known number of features");
+                return Err(Error::shape(expected, shape.to_string()));
             }
         }
         let attention = self.attention(rank)?;

@@ -343,6 +343,10 @@ fn mistakes_are_named() {
         "expected a query of shape (batch, time, features), got (2, 3)"
     );
     assert_eq!(
+        error(none(), none(), &[&[2, 4, 0], value]),
+        "expected a query with a known number of features, got (2, 4, 0)"
+    );
+    assert_eq!(
         error(none(), none(), &[query, &[3, 5, 4]]),
         "expected a value with the batch axes of the query of shape (2, 4, 3), got (3, 5, 4)"
     );
