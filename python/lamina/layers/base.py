@@ -238,7 +238,10 @@ class Layer(Weighted):
 
     def _set_fields(self, values: dict[str, Any]) -> None:
         """Take the declared fields and make the engine's layer, which checks them."""
-        self.__dict__["_initial_weights"] = values.pop("weights", None)
+        initial = values.pop("weights", None)
+        if initial is not None and not (isinstance(initial, list) and len(initial) == 1):
+            initial = [initial]  # a table instead of a list with the table, as Keras takes it
+        self.__dict__["_initial_weights"] = initial
         self.__dict__.update(values)
         self.__dict__["_values"] = {
             name: value for name, value in values.items() if not self._fields[name].only_none

@@ -149,19 +149,21 @@ def map_data(take: Any, tree: Any) -> Any:
 
 
 def _prepare(layer: Layer, args: Any, kwargs: Any, training: bool) -> EagerRun:
-    tensors: list[SymbolicTensor] = []
+    tensors: dict[int, SymbolicTensor] = {}
 
     def fill(value: Any) -> Any:
         if not isinstance(value, _Slot):
             return value
-        tensors.append(input_tensor(value.shape, layer._array_dtype(), f"argument_{value.index}"))
-        return tensors[-1]
+        name = f"argument_{value.index}"
+        tensors[value.index] = input_tensor(value.shape, layer._array_dtype(), name)
+        return tensors[value.index]
 
     filled_args, filled_kwargs = _tree.map_leaves(fill, args), _tree.map_leaves(fill, kwargs)
     with calling_with(training):
         outputs = connect(layer, filled_args, filled_kwargs)
     layer._nodes.pop()  # an eager call is no part of any model
-    runner = lower(tensors, _tree.flatten(outputs)).runner(next_seed())
+    inputs = [tensors[index] for index in sorted(tensors)]
+    runner = lower(inputs, _tree.flatten(outputs)).runner(next_seed())
     return EagerRun(runner, _tree.map_leaves(lambda _: None, outputs))
 
 

@@ -20,18 +20,19 @@ class Embedding(Layer):
         embeddings_regularizer: Penalty on the table; see `lamina.regularizers`.
         embeddings_constraint: Applied to the table after each step; see `lamina.constraints`.
         mask_zero: Id 0 is padding: layers after this one skip those places.
-        weights: List with the table to start from.
+        weights: The table to start from, or a list with it.
         lora_rank: Not supported; only None.
         lora_alpha: Not supported; only None.
         quantization_config: Not supported; only None.
 
-    Input shape:  `(batch, ...)`, whole numbers of any type.
+    Input shape:  `(batch, ...)`, numbers of any type; fractions are cut off.
     Output shape: `(batch, ..., output_dim)`, float.
     Parameters:   `embeddings` `(input_dim, output_dim)`.
 
     Raises:
-        ConfigError: input_dim or output_dim below 1.
-        DataError: an id below 0, not below input_dim, or no whole number.
+        ConfigError: input_dim or output_dim below 1; an input_dim whose ids the dtype cannot hold
+            exactly (above 2**24 for float32).
+        DataError: an id below 0 or not below input_dim.
 
     References:
         Rust: src/layers/embedding.rs.

@@ -1,4 +1,4 @@
-"""Add, Multiply, Average and Concatenate: several tensors become one."""
+"""Layers that make one tensor of several: Add and its kin, and Concatenate."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from lamina.layers.declare import layer
 
 
 class Merge(Layer):
-    """A layer that takes a list of tensors."""
+    """A layer that takes a list of tensors.
+
+    Shapes meet behind the batch axis, which is the same for all: the other axes are aligned at the
+    end, and an axis that is missing or 1 is repeated. If every input has a mask the output has one,
+    which keeps a step that any input keeps.
+    """
 
     def _arrange(self, inputs: Any, *, mask: Any = None) -> Arrangement:
         if not isinstance(inputs, list | tuple):
@@ -27,14 +32,14 @@ class Merge(Layer):
 class Add(Merge):
     """The sum of all inputs, number by number.
 
-    Input shape:  a list of at least two; shapes equal, or 1 where they are not.
+    Input shape:  a list of at least one; the same batch, other sizes equal or 1 or missing.
     Output shape: the larger of the sizes.
 
     Raises:
-        ShapeError: fewer than two inputs, or shapes that do not fit together.
+        ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merge.rs.
+        Rust: src/layers/merging.rs.
 
     Example:
         >>> Add()([np.ones((2, 3)), np.ones((2, 3))])[0]
@@ -43,17 +48,38 @@ class Add(Merge):
 
 
 @layer
-class Multiply(Merge):
-    """The product of all inputs, number by number.
+class Subtract(Merge):
+    """The first input less the second, number by number.
 
-    Input shape:  a list of at least two; shapes equal, or 1 where they are not.
+    Input shape:  a list of two; the same batch, other sizes equal or 1 or missing.
     Output shape: the larger of the sizes.
 
     Raises:
-        ShapeError: fewer than two inputs, or shapes that do not fit together.
+        ShapeError: one input or more than two, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merge.rs.
+        Rust: src/layers/merging.rs.
+
+    Example:
+        >>> Subtract()([np.ones((2, 3)), np.full((2, 1), 4.0)])[0]
+        array([-3., -3., -3.], dtype=float32)
+    """
+
+
+@layer
+class Multiply(Merge):
+    """The product of all inputs, number by number.
+
+    Masked steps are left out of the product; a step that no input keeps becomes 0.
+
+    Input shape:  a list of at least one; the same batch, other sizes equal or 1 or missing.
+    Output shape: the larger of the sizes.
+
+    Raises:
+        ShapeError: no input, or shapes that do not fit together.
+
+    References:
+        Rust: src/layers/merging.rs.
 
     Example:
         >>> Multiply()([np.full((2, 3), 2.0), np.full((2, 3), 4.0)])[0]
@@ -65,14 +91,14 @@ class Multiply(Merge):
 class Average(Merge):
     """The mean of all inputs, number by number.
 
-    Input shape:  a list of at least two; shapes equal, or 1 where they are not.
+    Input shape:  a list of at least one; the same batch, other sizes equal or 1 or missing.
     Output shape: the larger of the sizes.
 
     Raises:
-        ShapeError: fewer than two inputs, or shapes that do not fit together.
+        ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merge.rs.
+        Rust: src/layers/merging.rs.
 
     Example:
         >>> Average()([np.full((2, 3), 1.0), np.full((2, 3), 4.0)])[0]
@@ -81,17 +107,66 @@ class Average(Merge):
 
 
 @layer
+class Maximum(Merge):
+    """The largest of all inputs, number by number.
+
+    Masked steps are left out; a step that no input keeps is the first input's. Where inputs tie
+    they share the gradient.
+
+    Input shape:  a list of at least one; the same batch, other sizes equal or 1 or missing.
+    Output shape: the larger of the sizes.
+
+    Raises:
+        ShapeError: no input, or shapes that do not fit together.
+
+    References:
+        Rust: src/layers/merging.rs.
+
+    Example:
+        >>> Maximum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])])[0]
+        array([2., 5.], dtype=float32)
+    """
+
+
+@layer
+class Minimum(Merge):
+    """The smallest of all inputs, number by number.
+
+    Masked steps are left out; a step that no input keeps is the first input's. Where inputs tie
+    they share the gradient.
+
+    Input shape:  a list of at least one; the same batch, other sizes equal or 1 or missing.
+    Output shape: the larger of the sizes.
+
+    Raises:
+        ShapeError: no input, or shapes that do not fit together.
+
+    References:
+        Rust: src/layers/merging.rs.
+
+    Example:
+        >>> Minimum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])])[0]
+        array([1., 3.], dtype=float32)
+    """
+
+
+@layer
 class Concatenate(Merge):
     """Joins the inputs along an axis.
 
-    Args:
-        axis: The axis to join along, counted with the batch axis; negative from the end.
+    If an input has a mask the output has one: along a time axis the masks are joined, along the
+    last axis a step is kept that any input keeps; an input without mask keeps all.
 
-    Input shape:  a list of at least two; all sizes but that of `axis` are equal.
+    Args:
+        axis: The axis to join along, counted with the batch axis, which it cannot be; negative from
+            the end.
+
+    Input shape:  a list of at least one; all sizes but that of `axis` are equal.
     Output shape: as the inputs; the size of `axis` is the sum.
 
     Raises:
-        ShapeError: fewer than two inputs, shapes that differ elsewhere, or no such axis.
+        ConfigError: no such axis, or the batch axis.
+        ShapeError: no input, or shapes that differ elsewhere.
 
     References:
         Rust: src/layers/concatenate.rs.
@@ -109,6 +184,11 @@ def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     return Add(**kwargs)(inputs)
 
 
+def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The first tensor or array less the second; see `Subtract`."""
+    return Subtract(**kwargs)(inputs)
+
+
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The product of tensors or arrays, number by number; see `Multiply`."""
     return Multiply(**kwargs)(inputs)
@@ -117,6 +197,16 @@ def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The mean of tensors or arrays, number by number; see `Average`."""
     return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The largest of tensors or arrays, number by number; see `Maximum`."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
+    """The smallest of tensors or arrays, number by number; see `Minimum`."""
+    return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
