@@ -40,7 +40,7 @@ def image_grid(
 
     Example:
         >>> image_grid(np.random.default_rng(0).normal(size=(6, 3, 3)), columns=3)
-        <Picture 228 x 156>
+        <Picture 228 x 158>
     """
     stack = np.asarray(images, dtype=np.float64)
     if stack.ndim not in (3, 4) or (stack.ndim == 4 and stack.shape[3] != 3):

@@ -65,7 +65,7 @@ def draw_layers(boxes: Sequence[Box], across: bool = False) -> Picture:
 
     Example:
         >>> draw_layers([Box("Input"), Box("Dense", sources=[0])])
-        <Picture 84 x 116>
+        <Picture 83 x 112>
     """
     rows = _rows(boxes)
     _order(rows)
