@@ -34,8 +34,8 @@ def load_data(test_fraction: float = 0.25, seed: int = 0) -> tuple[Split, Split]
 
     Example:
         >>> (x_train, y_train), (x_test, y_test) = load_data()
-        >>> x_train.shape, x_test.shape, x_train.max()
-        ((1347, 8, 8), (450, 8, 8), np.uint8(16))
+        >>> x_train.shape, x_test.shape, int(x_train.max())
+        ((1347, 8, 8), (450, 8, 8), 16)
     """
     if not 0 <= test_fraction < 1:
         raise ConfigError(f"digits: expected 0 <= test_fraction < 1, got {test_fraction}")
