@@ -4,7 +4,7 @@ An LSTM reads 64 characters and says after each which one comes next. Its qualit
 bits it needs for a character of files it has never seen: 8 without any model, about 4.5 with the
 frequency of letters alone.
 
-python examples/char_lm.py [epochs]
+python examples/char_lm.py [epochs] [characters]
 """
 
 import math
@@ -19,8 +19,9 @@ import lamina as keras
 from lamina import layers
 
 EPOCHS = int(sys.argv[1]) if len(sys.argv) > 1 else 8
+TRAIN = int(sys.argv[2]) if len(sys.argv) > 2 else 1_000_000
+TEST = TRAIN // 10
 LENGTH, BATCH = 64, 64
-TRAIN, TEST = 1_000_000, 100_000  # characters at most
 
 keras.utils.set_random_seed(0)
 
