@@ -5,6 +5,7 @@ pub mod arithmetic;
 pub mod attention;
 pub mod batch_norm;
 pub mod broadcast;
+pub mod conv;
 pub mod denormals;
 pub mod dropout;
 pub mod exponentials;

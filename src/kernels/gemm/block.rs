@@ -9,24 +9,53 @@ use crate::real::Real;
 /// Rows of A in a packed panel, on every level (6 x 64 on AVX-512 and 6 x 16 on AVX2 fill the registers).
 pub(super) const PANEL_ROWS: usize = 6;
 
-/// Where row i of A begins: `(i / line) * line_step + (i % line) * step`. The pixels of an image are such rows.
+/// Longest run of k in one pass of [`Block::run_deep`].
+const MAX_DEEP: usize = 1024;
+
+/// Where the rows of A begin: `line` rows that are `step` apart, then the next line, `lines` of them in a plane. The pixels
+/// that a convolution looks at, image after image, are such rows.
 #[derive(Clone, Copy)]
 pub(crate) struct RowMap {
+    /// From one row to the next in its line.
+    pub step: usize,
     /// Rows in a line.
     pub line: usize,
     /// From one line to the next.
     pub line_step: usize,
-    /// From one row to the next in its line.
-    pub step: usize,
+    /// Lines in a plane.
+    pub lines: usize,
+    /// From one plane to the next.
+    pub plane_step: usize,
 }
 
 impl RowMap {
     /// Rows that are `step` apart.
     pub fn strided(step: usize) -> Self {
         Self {
+            step,
             line: usize::MAX,
             line_step: 0,
-            step,
+            lines: usize::MAX,
+            plane_step: 0,
+        }
+    }
+
+    /// Where `starts.len()` rows from `row` on begin.
+    #[inline(always)]
+    fn starts<F>(&self, first: *const F, row: usize, starts: &mut [*const F]) {
+        let (mut line, mut place) = (row / self.line, row % self.line);
+        let mut plane = line / self.lines;
+        line %= self.lines;
+        for start in starts {
+            *start = first
+                .wrapping_add(plane * self.plane_step + line * self.line_step + place * self.step);
+            place += 1;
+            if place == self.line {
+                (line, place) = (line + 1, 0);
+                if line == self.lines {
+                    (plane, line) = (plane + 1, 0);
+                }
+            }
         }
     }
 }
@@ -86,6 +115,41 @@ impl<F: Real> Block<'_, F> {
 }
 
 impl<'a, F: Real> Block<'a, F> {
+    /// [`Block::run`] in several passes over k where it is long, so that a strip of B stays in the cache.
+    ///
+    /// # Safety
+    /// As [`Block::run`].
+    pub unsafe fn run_deep(self) {
+        let (mut from, mut depth) = (0, 0);
+        loop {
+            let mut to = from;
+            let mut len = 0;
+            while to < self.segments.len() && (to == from || len + self.segments[to][1] <= MAX_DEEP)
+            {
+                len += self.segments[to][1];
+                to += 1;
+            }
+            let is_last = to == self.segments.len();
+            let pass = Self {
+                segments: &self.segments[from..to],
+                b: BlockB {
+                    first: self.b.first.wrapping_add(depth * self.b.step),
+                    ..self.b
+                },
+                beta: if from == 0 { self.beta } else { F::ONE },
+                bias: self.bias.filter(|_| is_last),
+                relu: self.relu && is_last,
+                ..self
+            };
+            // SAFETY: as the caller vouches; B has a row for each place of the segments.
+            unsafe { pass.run() };
+            if is_last {
+                return;
+            }
+            (from, depth) = (to, depth + len);
+        }
+    }
+
     /// This block, if its numbers are of type `T`.
     fn as_type<T: Real>(&self) -> Option<Block<'a, T>> {
         (TypeId::of::<F>() == TypeId::of::<T>()).then(|| Block {
@@ -187,15 +251,8 @@ fn rows<F: Element, S: Simd>(
         };
         let a = match block.a {
             BlockA::Rows { first, map } => {
-                let (mut line, mut place) = (row / map.line, row % map.line);
                 let mut starts = [first; MAX_ROWS];
-                for start in &mut starts[..taken] {
-                    *start = first.wrapping_add(line * map.line_step + place * map.step);
-                    place += 1;
-                    if place == map.line {
-                        (line, place) = (line + 1, 0);
-                    }
-                }
+                map.starts(first, row, &mut starts[..taken]);
                 Left::Rows(starts)
             }
             BlockA::Columns { first, step } => Left::Columns {

@@ -13,8 +13,10 @@ mod block;
 mod pack;
 mod tile;
 
-use block::{Block, BlockA, BlockB, RowMap};
+pub(crate) use block::{Block, BlockA, BlockB, RowMap};
+pub(crate) use pack::pack_panel;
 pub use pack::{PackedB, pack_b};
+pub(crate) use tile::Segment;
 
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;

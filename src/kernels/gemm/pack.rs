@@ -64,8 +64,8 @@ pub fn pack_b<'p, F: Real>(
     PackedB::new(packed, k, n)
 }
 
-/// Packs the panel of the columns from `first` on.
-pub(super) fn pack_panel<F: Real>(
+/// Packs the panel of the columns from `first` on; its length gives k.
+pub(crate) fn pack_panel<F: Real>(
     b: Matrix<'_, F>,
     transposed: bool,
     first: usize,

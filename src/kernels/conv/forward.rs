@@ -1,0 +1,138 @@
+//! The convolution itself.
+
+use super::window::{Bands, Segments, Source, Window};
+use super::{CHUNK_WORK, Conv2d, Shared};
+use crate::kernels::gemm::{
+    Block, BlockA, BlockB, Epilogue, Matrix, PackedB, Segment, pack_b, width,
+};
+use crate::kernels::scratch::with_scratch;
+use crate::parallel;
+use crate::real::Real;
+
+/// `y = relu(conv(x, kernel) + bias)`: bias and ReLU as the epilogue says.
+///
+/// # Panics
+/// If a length does not fit the sizes.
+pub fn forward<F: Real>(
+    conv: &Conv2d,
+    x: &[F],
+    kernel: &[F],
+    epilogue: Epilogue<'_, F>,
+    y: &mut [F],
+) {
+    conv.check(x.len(), kernel.len(), y.len());
+    assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters));
+    if y.is_empty() {
+        return;
+    }
+    let depth = conv.taps() * conv.group_channels();
+    let packed_group = PackedB::<F>::len(depth, conv.group_filters());
+    with_scratch(conv.groups * packed_group, |packed: &mut [F]| {
+        for (group, packed) in packed.chunks_exact_mut(packed_group.max(1)).enumerate() {
+            let columns = Matrix::new(&kernel[group * conv.group_filters()..], conv.filters);
+            pack_b(depth, conv.group_filters(), columns, false, packed);
+        }
+        let room = Segments::room(conv.taps(), conv.group_channels());
+        with_scratch(room, |list: &mut [Segment]| {
+            let segments = conv.segments(list);
+            bands(
+                conv,
+                x,
+                packed,
+                &segments,
+                epilogue,
+                &Shared(y.as_mut_ptr()),
+            );
+        });
+    });
+}
+
+impl Conv2d {
+    /// What an output pixel sees, relative to its first element, in the order of the kernel.
+    pub(super) fn segments<'a>(&self, list: &'a mut [Segment]) -> Segments<'a> {
+        let columns = if self.sees_border() {
+            self.reach(1, self.output[1])
+        } else {
+            self.input[1]
+        };
+        let mut segments = Segments::new(list);
+        for a in 0..self.kernel[0] {
+            for b in 0..self.kernel[1] {
+                let pixel = a * self.dilation[0] * columns + b * self.dilation[1];
+                segments.push(0, pixel * self.channels, self.group_channels());
+            }
+        }
+        segments
+    }
+
+    /// What `rows` rows of the output from `row` on see.
+    pub(super) fn window(&self, row: usize, rows: usize) -> Window {
+        let first = [row * self.strides[0], 0];
+        Window {
+            size: self.input,
+            channels: self.channels,
+            first: [0, 1].map(|axis| first[axis] as isize - self.padding[axis] as isize),
+            extent: [self.reach(0, rows), self.reach(1, self.output[1])],
+        }
+    }
+}
+
+fn bands<F: Real>(
+    conv: &Conv2d,
+    x: &[F],
+    packed: &[F],
+    segments: &Segments<'_>,
+    epilogue: Epilogue<'_, F>,
+    y: &Shared<F>,
+) {
+    let [height, columns] = conv.output;
+    let (channels, filters) = (conv.group_channels(), conv.group_filters());
+    let depth = conv.taps() * channels;
+    let pixels = (conv.batch * height * columns / 16).clamp(48, 192);
+    let bands = Bands::new(conv.batch, conv.output, pixels);
+    let together = (CHUNK_WORK / (pixels * conv.pixel_work()).max(1)).max(1);
+    parallel::for_each_chunk(bands.count(), together, |range| {
+        for band in range
+            .map(|index| bands.get(index))
+            .filter(|band| band.rows > 0)
+        {
+            let window = conv.window(band.row, band.rows);
+            let copied = if conv.sees_border() {
+                band.images * window.plane()
+            } else {
+                0
+            };
+            with_scratch(copied, |room: &mut [F]| {
+                let source = Source::new(x, (band.image, band.images), &window, room);
+                let first_pixel = (band.image * height + band.row) * columns;
+                for group in 0..conv.groups {
+                    let column = group * filters;
+                    let block = Block {
+                        rows: band.images * band.rows * columns,
+                        columns: filters,
+                        segments: segments.as_slice(),
+                        a: BlockA::Rows {
+                            first: source.first.wrapping_add(group * channels),
+                            map: source.pixels(band.rows, columns, conv.strides, conv.channels),
+                        },
+                        b: BlockB {
+                            first: packed
+                                .as_ptr()
+                                .wrapping_add(group * PackedB::<F>::len(depth, filters)),
+                            step: width::<F>(),
+                            next: depth * width::<F>(),
+                        },
+                        c: y.at(first_pixel * conv.filters + column),
+                        ldc: conv.filters,
+                        beta: F::ZERO,
+                        bias: epilogue.bias.map(|bias| bias[column..].as_ptr()),
+                        relu: epilogue.relu,
+                    };
+                    // SAFETY: the window holds all that the band's pixels see, the packed kernel has a row for each place
+                    // of the segments, and the band's pixels of y are written by this piece of work alone.
+                    unsafe { block.run_deep() };
+                }
+            });
+        }
+    });
+}

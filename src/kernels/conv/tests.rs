@@ -1,0 +1,320 @@
+//! Convolutions against the sums of the definition.
+
+use super::*;
+use crate::kernels::gemm::Epilogue;
+use crate::kernels::simd::{available, with_isa};
+use crate::parallel;
+use crate::real::Real;
+use crate::testing::Array;
+
+fn numbers<F: Real>(len: usize, seed: u64) -> Vec<F> {
+    let array = Array::random(&[len], seed);
+    array.values.iter().map(|&x| F::of(x)).collect()
+}
+
+/// Calls `term` with the places in x, the kernel and y that every product of the definition joins.
+fn for_each_term(conv: &Conv2d, mut term: impl FnMut(usize, usize, usize)) {
+    let Conv2d {
+        input: [height, width],
+        kernel: [kh, kw],
+        output: [oh, ow],
+        channels,
+        filters,
+        ..
+    } = *conv;
+    let (per_group, filters_per_group) = (channels / conv.groups, filters / conv.groups);
+    let inside = |i: usize, k: usize, axis: usize, size: usize| {
+        (i * conv.strides[axis] + k * conv.dilation[axis])
+            .checked_sub(conv.padding[axis])
+            .filter(|&at| at < size)
+    };
+    for n in 0..conv.batch {
+        for (i, j) in (0..oh).flat_map(|i| (0..ow).map(move |j| (i, j))) {
+            for (a, b) in (0..kh).flat_map(|a| (0..kw).map(move |b| (a, b))) {
+                let (Some(u), Some(v)) = (inside(i, a, 0, height), inside(j, b, 1, width)) else {
+                    continue;
+                };
+                for f in 0..filters {
+                    for c in 0..per_group {
+                        let group = f / filters_per_group;
+                        let x = ((n * height + u) * width + v) * channels + group * per_group + c;
+                        let w = ((a * kw + b) * per_group + c) * filters + f;
+                        term(x, w, ((n * oh + i) * ow + j) * filters + f);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn assert_near<F: Real>(got: &[F], expected: &[f64], what: &str, conv: &Conv2d) {
+    let scale = expected.iter().fold(1.0f64, |m, x| m.max(x.abs()));
+    for (i, (got, want)) in got.iter().zip(expected).enumerate() {
+        let error = (got.f64() - want).abs();
+        let bound = 200.0 * F::EPSILON.f64() * scale;
+        assert!(error <= bound, "{what}[{i}] is {got}, not {want}: {conv:?}");
+    }
+}
+
+struct Results<F> {
+    y: Vec<F>,
+    dx: Vec<F>,
+    dw: Vec<F>,
+}
+
+fn run<F: Real>(conv: &Conv2d, beta: f64) -> Results<F> {
+    let x: Vec<F> = numbers(conv.input_len(), 1);
+    let w: Vec<F> = numbers(conv.kernel_len(), 2);
+    let dy: Vec<F> = numbers(conv.output_len(), 3);
+    let bias: Vec<F> = numbers(conv.filters, 4);
+    let old = |len, seed| match beta {
+        // Must not be read then.
+        0.0 => vec![F::of(f64::NAN); len],
+        _ => numbers(len, seed),
+    };
+    let mut y = vec![F::of(f64::NAN); conv.output_len()];
+    let epilogue = Epilogue {
+        bias: Some(&bias),
+        relu: true,
+    };
+    forward(conv, &x, &w, epilogue, &mut y);
+    let mut dx = old(conv.input_len(), 5);
+    backward_data(conv, &dy, &w, F::of(beta), &mut dx);
+    let mut dw = old(conv.kernel_len(), 6);
+    backward_weights(conv, &x, &dy, F::of(beta), &mut dw);
+    Results { y, dx, dw }
+}
+
+fn check<F: Real>(conv: &Conv2d, beta: f64) {
+    let got = run::<F>(conv, beta);
+    let numbers = |len, seed| numbers::<f64>(len, seed);
+    let (x, w) = (numbers(conv.input_len(), 1), numbers(conv.kernel_len(), 2));
+    let (dy, bias) = (numbers(conv.output_len(), 3), numbers(conv.filters, 4));
+    let old = |len, seed| {
+        numbers(len, seed)
+            .iter()
+            .map(|x| x * beta)
+            .collect::<Vec<_>>()
+    };
+    let mut y: Vec<f64> = (0..conv.output_len())
+        .map(|i| bias[i % conv.filters])
+        .collect();
+    let (mut dx, mut dw) = (old(conv.input_len(), 5), old(conv.kernel_len(), 6));
+    for_each_term(conv, |at_x, at_w, at_y| {
+        y[at_y] += x[at_x] * w[at_w];
+        dx[at_x] += dy[at_y] * w[at_w];
+        dw[at_w] += dy[at_y] * x[at_x];
+    });
+    y.iter_mut().for_each(|y| *y = y.max(0.0));
+    assert_near(&got.y, &y, "y", conv);
+    assert_near(&got.dx, &dx, "dx", conv);
+    assert_near(&got.dw, &dw, "dw", conv);
+}
+
+/// A convolution with the output that its other sizes give.
+fn sized(mut conv: Conv2d, after: [usize; 2]) -> Conv2d {
+    conv.output = [0, 1].map(|axis| {
+        let size = conv.input[axis] + conv.padding[axis] + after[axis];
+        (size - (conv.kernel[axis] - 1) * conv.dilation[axis] - 1) / conv.strides[axis] + 1
+    });
+    conv
+}
+
+const PLAIN: Conv2d = Conv2d {
+    batch: 2,
+    input: [9, 8],
+    channels: 3,
+    kernel: [3, 3],
+    filters: 5,
+    groups: 1,
+    strides: [1, 1],
+    dilation: [1, 1],
+    padding: [0, 0],
+    output: [0, 0],
+};
+
+fn cases() -> Vec<Conv2d> {
+    let mut cases = vec![
+        sized(PLAIN, [0, 0]),
+        // Many small images in a band; vectors full and not.
+        sized(
+            Conv2d {
+                batch: 7,
+                input: [4, 4],
+                channels: 16,
+                filters: 33,
+                padding: [1, 1],
+                ..PLAIN
+            },
+            [1, 1],
+        ),
+        // One pixel, one point.
+        sized(
+            Conv2d {
+                kernel: [1, 1],
+                ..PLAIN
+            },
+            [0, 0],
+        ),
+        sized(
+            Conv2d {
+                kernel: [1, 1],
+                strides: [2, 3],
+                ..PLAIN
+            },
+            [0, 0],
+        ),
+        sized(
+            Conv2d {
+                input: [3, 3],
+                ..PLAIN
+            },
+            [0, 0],
+        ),
+        // A border on one side only, and beyond what "same" asks for.
+        sized(
+            Conv2d {
+                kernel: [2, 4],
+                padding: [0, 1],
+                ..PLAIN
+            },
+            [1, 2],
+        ),
+        sized(
+            Conv2d {
+                kernel: [2, 2],
+                padding: [3, 2],
+                ..PLAIN
+            },
+            [4, 2],
+        ),
+        // Bands of a large image, segments longer than one pass.
+        sized(
+            Conv2d {
+                batch: 1,
+                input: [33, 20],
+                channels: 24,
+                filters: 17,
+                padding: [1, 1],
+                ..PLAIN
+            },
+            [1, 1],
+        ),
+        sized(
+            Conv2d {
+                batch: 1,
+                input: [5, 6],
+                channels: 300,
+                filters: 16,
+                padding: [1, 1],
+                ..PLAIN
+            },
+            [1, 1],
+        ),
+        sized(
+            Conv2d {
+                batch: 1,
+                input: [5, 6],
+                channels: 3,
+                filters: 600,
+                padding: [1, 1],
+                ..PLAIN
+            },
+            [1, 1],
+        ),
+        // A kernel smaller than the stride leaves pixels that nobody sees.
+        sized(
+            Conv2d {
+                kernel: [2, 1],
+                strides: [3, 2],
+                ..PLAIN
+            },
+            [0, 0],
+        ),
+        sized(
+            Conv2d {
+                kernel: [9, 8],
+                ..PLAIN
+            },
+            [0, 0],
+        ),
+    ];
+    for strides in [[1, 1], [2, 2], [2, 1], [3, 2]] {
+        for dilation in [[1, 1], [2, 2], [1, 3]] {
+            for groups in [1, 2] {
+                for padding in [[0, 0], [1, 2], [2, 1]] {
+                    let conv = Conv2d {
+                        channels: 4,
+                        filters: 6,
+                        strides,
+                        dilation,
+                        groups,
+                        padding,
+                        ..PLAIN
+                    };
+                    cases.push(sized(conv, [padding[0], 2]));
+                }
+            }
+        }
+    }
+    // One channel and filter for each group.
+    cases.push(sized(
+        Conv2d {
+            channels: 5,
+            filters: 5,
+            groups: 5,
+            padding: [1, 1],
+            ..PLAIN
+        },
+        [1, 1],
+    ));
+    cases
+}
+
+#[test]
+fn convolutions_and_gradients_match_the_definition() {
+    for (i, conv) in cases().iter().enumerate() {
+        check::<f64>(conv, [0.0, 1.0][i % 2]);
+        check::<f32>(conv, [1.0, 0.0][i % 2]);
+    }
+}
+
+#[test]
+fn levels_and_threads_give_the_same_bits() {
+    let conv = sized(
+        Conv2d {
+            batch: 12,
+            input: [14, 13],
+            channels: 24,
+            filters: 40,
+            padding: [1, 1],
+            ..PLAIN
+        },
+        [1, 1],
+    );
+    for strides in [[1, 1], [2, 2]] {
+        let conv = sized(Conv2d { strides, ..conv }, [1, 1]);
+        let expected = run::<f32>(&conv, 1.0);
+        for level in available() {
+            for threads in [1, 2, 3, 8] {
+                let got = with_isa(level, || {
+                    parallel::set_num_threads(Some(threads)).unwrap();
+                    let got = parallel::install(|| run::<f32>(&conv, 1.0));
+                    parallel::set_num_threads(None).unwrap();
+                    got
+                });
+                assert!(got.y == expected.y, "y, {level:?}, {threads} threads");
+                assert!(got.dx == expected.dx, "dx, {level:?}, {threads} threads");
+                assert!(got.dw == expected.dw, "dw, {level:?}, {threads} threads");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_images_give_zero_gradients() {
+    let conv = sized(Conv2d { batch: 0, ..PLAIN }, [0, 0]);
+    let mut dw = vec![f32::NAN; conv.kernel_len()];
+    backward_weights(&conv, &[], &[], 0.0, &mut dw);
+    assert!(dw.iter().all(|&x| x == 0.0));
+}

@@ -1,0 +1,170 @@
+//! The gradient by the kernel.
+
+use super::window::{Bands, Segments, Source};
+use super::{CHUNK_WORK, Conv2d};
+use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, Segment, pack_panel, width};
+use crate::kernels::scratch::with_scratch;
+use crate::parallel;
+use crate::real::Real;
+
+/// Pixels that are summed over in one pass.
+const PIXELS: usize = 512;
+/// Parts of the sum at most.
+const MAX_PARTS: usize = 16;
+/// Elements that all partial sums may take together.
+const MAX_PARTIALS: usize = 1 << 22;
+
+/// `dw = beta * dw + ` the sum over all pixels of what the kernel's points saw there times the gradient by the output.
+/// dw is not read where `beta` is 0.
+///
+/// # Panics
+/// If a length does not fit the sizes.
+pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: &mut [F]) {
+    conv.check(x.len(), dw.len(), dy.len());
+    if conv.is_empty() || dw.is_empty() {
+        for dw in dw {
+            *dw = if beta == F::ZERO { F::ZERO } else { *dw * beta };
+        }
+        return;
+    }
+    let bands = Bands::new(conv.batch, conv.output, PIXELS);
+    let work = conv.batch * conv.output[0] * conv.output[1] * conv.pixel_work();
+    let parts = (work / CHUNK_WORK)
+        .min(MAX_PARTS)
+        .min(MAX_PARTIALS / dw.len())
+        .clamp(1, bands.count());
+    let chunk = bands.count().div_ceil(parts);
+    let parts = bands.count().div_ceil(chunk);
+    let room = Segments::room(conv.taps(), conv.group_channels());
+    with_scratch(room, |list: &mut [Segment]| {
+        let segments = conv.segments(list);
+        if parts == 1 {
+            return part(conv, x, dy, &bands, 0..chunk, &segments, beta, dw);
+        }
+        with_scratch(parts * dw.len(), |partials: &mut [F]| {
+            parallel::for_each_chunk_mut(partials, dw.len(), |index, partial| {
+                let range = index * chunk..bands.count().min((index + 1) * chunk);
+                part(conv, x, dy, &bands, range, &segments, F::ZERO, partial);
+            });
+            add_in_order(partials, beta, dw);
+        });
+    });
+}
+
+/// `dw = beta * dw + ` the sum of the partial sums.
+fn add_in_order<F: Real>(partials: &[F], beta: F, dw: &mut [F]) {
+    const CHUNK: usize = 4096;
+    let len = dw.len();
+    parallel::for_each_chunk_mut(dw, CHUNK, |index, dw| {
+        for (i, dw) in dw.iter_mut().enumerate() {
+            let at = index * CHUNK + i;
+            let sum = partials[at..]
+                .iter()
+                .step_by(len)
+                .fold(F::ZERO, |sum, &x| sum + x);
+            *dw = if beta == F::ZERO {
+                sum
+            } else {
+                beta * *dw + sum
+            };
+        }
+    });
+}
+
+/// The sum over some bands, on this thread.
+#[expect(clippy::too_many_arguments, reason = "a closure's body with a name")]
+fn part<F: Real>(
+    conv: &Conv2d,
+    x: &[F],
+    dy: &[F],
+    bands: &Bands,
+    range: std::ops::Range<usize>,
+    segments: &Segments<'_>,
+    beta: F,
+    dw: &mut [F],
+) {
+    let columns = conv.output[1];
+    let filters = conv.group_filters();
+    let whole = filters / width::<F>() * width::<F>();
+    let first_band = range.start;
+    for index in range {
+        let band = bands.get(index);
+        let beta = if index == first_band { beta } else { F::ONE };
+        let window = conv.window(band.row, band.rows.max(1));
+        let copied = if conv.sees_border() {
+            band.images * window.plane()
+        } else {
+            0
+        };
+        let pixels = band.images * band.rows * columns;
+        let first_pixel = (band.image * conv.output[0] + band.row) * columns;
+        let tail = if whole < filters {
+            pixels * width::<F>()
+        } else {
+            0
+        };
+        with_scratch(copied, |room: &mut [F]| {
+            let source = Source::new(x, (band.image, band.images), &window, room);
+            with_scratch(band.images * band.rows, |lines: &mut [Segment]| {
+                for (i, line) in lines.iter_mut().enumerate() {
+                    let (image, row) = (i / band.rows, i % band.rows);
+                    let at = image * source.plane_step + row * conv.strides[0] * source.row_step;
+                    *line = [at, columns];
+                }
+                with_scratch(tail, |tail: &mut [F]| {
+                    for group in 0..conv.groups {
+                        let dy = Matrix::new(
+                            &dy[first_pixel * conv.filters + group * filters..],
+                            conv.filters,
+                        );
+                        if whole < filters {
+                            pack_panel(dy, false, whole, filters, tail);
+                        }
+                        let strip = BlockB {
+                            first: dy.values.as_ptr(),
+                            step: conv.filters,
+                            next: width::<F>(),
+                        };
+                        let last = BlockB {
+                            first: tail.as_ptr(),
+                            step: width::<F>(),
+                            next: 0,
+                        };
+                        let mut row = 0;
+                        for &[start, len] in segments.as_slice() {
+                            let at = start + group * conv.group_channels();
+                            let block = Block {
+                                rows: len,
+                                columns: whole,
+                                segments: lines,
+                                a: BlockA::Columns {
+                                    first: source.first.wrapping_add(at),
+                                    step: conv.strides[1] * conv.channels,
+                                },
+                                b: strip,
+                                c: dw[row * conv.filters + group * filters..].as_mut_ptr(),
+                                ldc: conv.filters,
+                                beta,
+                                bias: None,
+                                relu: false,
+                            };
+                            let rest = Block {
+                                columns: filters - whole,
+                                b: last,
+                                c: block.c.wrapping_add(whole),
+                                ..block
+                            };
+                            // SAFETY: the window holds what every point of the kernel sees at the band's pixels, dy has a
+                            // row for each of them (whole vectors are read, the rest is packed), and dw is ours alone.
+                            unsafe {
+                                block.run();
+                                rest.run();
+                            }
+                            row += len;
+                        }
+                    }
+                });
+            });
+        });
+    }
+}
