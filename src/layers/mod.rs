@@ -16,10 +16,12 @@ use crate::shape::Shape;
 pub mod activation;
 pub mod batch_normalization;
 pub mod concatenate;
+pub mod conv2d;
 pub mod dense;
 pub mod dropout;
 pub mod embedding;
 pub mod flatten;
+pub mod global_pooling2d;
 pub mod gru;
 pub mod input_layer;
 pub mod layer_normalization;
@@ -27,10 +29,12 @@ pub mod lstm;
 pub mod masking;
 pub mod merging;
 pub mod multi_head_attention;
+pub mod pooling2d;
 pub mod recurrent;
 pub mod reshape;
 pub mod reverse;
 pub mod simple_rnn;
+mod sliding;
 
 /// A layer whose fields are its configuration.
 pub trait Configured: DeserializeOwned {
@@ -73,17 +77,21 @@ registry! {
     "Activation" => activation::Activation,
     "Add" => merging::Add,
     "Average" => merging::Average,
+    "AveragePooling2D" => pooling2d::AveragePooling2D,
     "BatchNormalization" => batch_normalization::BatchNormalization,
     "Concatenate" => concatenate::Concatenate,
+    "Conv2D" => conv2d::Conv2D,
     "Dense" => dense::Dense,
     "Dropout" => dropout::Dropout,
     "Embedding" => embedding::Embedding,
     "Flatten" => flatten::Flatten,
     "GRU" => gru::Gru,
+    "GlobalAveragePooling2D" => global_pooling2d::GlobalAveragePooling2D,
     "InputLayer" => input_layer::InputLayer,
     "LSTM" => lstm::Lstm,
     "LayerNormalization" => layer_normalization::LayerNormalization,
     "Masking" => masking::Masking,
+    "MaxPooling2D" => pooling2d::MaxPooling2D,
     "Maximum" => merging::Maximum,
     "Minimum" => merging::Minimum,
     "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
