@@ -95,13 +95,12 @@ impl<F: Real> Runner<F> {
         self.step = step;
     }
 
-    /// What training needs beside the graph: losses, metrics, optimizer.
-    pub fn set_training(&mut self, training: Training<F>) {
-        self.plans.clear();
-        self.current = None;
-        // Its weights are found when the next step is prepared.
-        self.placed = None;
+    /// Sets what training needs beside the graph: losses, metrics, optimizer.
+    pub fn set_training(&mut self, training: Training<F>) -> Result<()> {
         self.training = Some(training);
+        // The optimizer is made when the weights to learn are found.
+        self.placed = None;
+        self.place_weights()
     }
 
     /// What training needs, if set.

@@ -238,8 +238,7 @@ impl<F: Number> TypedRunner for Shared<F> {
         let config = json(config)?;
         self.with(py, |core| {
             let training = Training::new(&config, core.graph())?;
-            core.set_training(training);
-            Ok(())
+            Ok(core.set_training(training)?)
         })
     }
 

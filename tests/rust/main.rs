@@ -73,6 +73,5 @@ fn step<F: Real>(
 /// Compiles `runner` with this configuration.
 fn compile<F: Real>(runner: &mut Runner<F>, config: &Value) -> Result<()> {
     let training = Training::new(config, runner.graph())?;
-    runner.set_training(training);
-    Ok(())
+    runner.set_training(training)
 }
