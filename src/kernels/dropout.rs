@@ -102,7 +102,7 @@ impl<F: Real, T: Fn(usize, F, F) -> F> Kernel for Drop<'_, F, T> {
 }
 
 /// `y = x * factors` with the factors repeated along the axes where their size is 1; added to `y` if `accumulate`.
-/// `sizes` are those of `x`, `repeated` those of the factors, of the same rank.
+/// `sizes` are those of `x`, `noise` those of the factors, of the same rank; `None` is the size of `x`.
 ///
 /// # Panics
 /// If a length does not fit its sizes.
@@ -110,15 +110,15 @@ pub fn multiply_repeated<F: Real>(
     x: &[F],
     sizes: &[usize],
     factors: &[F],
-    repeated: &[usize],
+    noise: &[Option<usize>],
     y: &mut [F],
     accumulate: bool,
 ) {
-    let (Some((&width, outer)), Some((&last, repeated))) =
-        (sizes.split_last(), repeated.split_last())
+    let (Some((&width, outer)), Some((last, noise))) = (sizes.split_last(), noise.split_last())
     else {
         return;
     };
+    let last = last.unwrap_or(width);
     if x.is_empty() {
         return;
     }
@@ -129,7 +129,8 @@ pub fn multiply_repeated<F: Real>(
             let x = &x[row * width..][..width];
             // The row of the factors that meets this row: the same place, but 0 along repeated axes.
             let (mut start, mut stride) = (0, last);
-            for (&size, &repeated) in outer.iter().zip(repeated).rev() {
+            for (&size, noise) in outer.iter().zip(noise).rev() {
+                let repeated = noise.unwrap_or(size);
                 start += if repeated > 1 { row % size * stride } else { 0 };
                 stride *= repeated;
                 row /= size;
@@ -179,17 +180,17 @@ mod tests {
     #[test]
     fn factors_are_repeated_along_axes_of_one() {
         let x: Vec<f64> = (1..=12).map(f64::from).collect();
-        let run = |factors: &[f64], repeated: &[usize]| {
+        let run = |factors: &[f64], noise: &[Option<usize>]| {
             let mut y = vec![0.0; 12];
-            multiply_repeated(&x, &[2, 3, 2], factors, repeated, &mut y, false);
+            multiply_repeated(&x, &[2, 3, 2], factors, noise, &mut y, false);
             y
         };
-        let y = run(&[1.0, 0.0, 2.0, 3.0], &[2, 1, 2]);
+        let y = run(&[1.0, 0.0, 2.0, 3.0], &[None, Some(1), None]);
         let expected = [
             1.0, 0.0, 3.0, 0.0, 5.0, 0.0, 14.0, 24.0, 18.0, 30.0, 22.0, 36.0,
         ];
         assert_eq!(y, expected);
-        let y = run(&[0.0, 1.0, 2.0], &[1, 3, 1]);
+        let y = run(&[0.0, 1.0, 2.0], &[Some(1), Some(3), Some(1)]);
         let expected = [
             0.0, 0.0, 3.0, 4.0, 10.0, 12.0, 0.0, 0.0, 9.0, 10.0, 22.0, 24.0,
         ];

@@ -14,6 +14,7 @@ pub mod gemm;
 pub mod math;
 pub mod norm;
 pub mod optimizer;
+pub mod permute;
 pub mod pool;
 pub mod recurrent;
 pub mod reduce;

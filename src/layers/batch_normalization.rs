@@ -118,25 +118,23 @@ impl Channels {
 
 impl BatchNormalization {
     /// The channel axis of an input of this rank.
-    fn axis(&self, input: &Shape) -> Result<usize> {
-        let rank = input.rank() as i64;
+    fn axis(&self, rank: usize) -> Option<usize> {
         let axis = if self.axis < 0 {
-            self.axis + rank
+            self.axis + rank as i64
         } else {
             self.axis
         };
-        if (1..rank).contains(&axis) {
-            Ok(axis as usize)
-        } else {
-            Err(Error::shape(
-                format!("an input that has axis {} behind the batch", self.axis),
-                format!("input shape {input}"),
-            ))
-        }
+        (1..rank as i64).contains(&axis).then_some(axis as usize)
     }
 
     fn num_channels(&self, input: &Shape) -> Result<usize> {
-        input[self.axis(input)?].ok_or_else(|| {
+        let axis = self.axis(input.rank()).ok_or_else(|| {
+            Error::shape(
+                format!("an input that has axis {} behind the batch", self.axis),
+                format!("input shape {input}"),
+            )
+        })?;
+        input[axis].ok_or_else(|| {
             Error::shape(
                 format!("a known size of axis {}, the channels", self.axis),
                 format!("input shape {input}"),
@@ -144,12 +142,13 @@ impl BatchNormalization {
         })
     }
 
-    fn channels(&self, sizes: &[usize]) -> Result<Channels> {
-        let axis = self.axis(&Shape::known(sizes))?;
-        Ok(Channels {
+    /// Where the channels lie in an input that [`Self::num_channels`] took.
+    fn channels(&self, sizes: &[usize]) -> Channels {
+        let axis = self.axis(sizes.len()).unwrap_or(sizes.len() - 1);
+        Channels {
             count: sizes[axis],
             inner: sizes[axis + 1..].iter().product(),
-        })
+        }
     }
 
     /// The indices of gamma, beta, the moving mean and the moving variance among the weights.
@@ -293,7 +292,7 @@ impl<F: Real> Layer<F> for BatchNormalization {
 
     fn scratch(&self, inputs: &[Shape], mode: Mode) -> Result<Scratch> {
         let sizes = only_input(inputs)?.sizes()?;
-        let width = self.channels(&sizes)?.width();
+        let width = self.channels(&sizes).width();
         // Mean and inverse deviation of each column are kept for backward; scale and shift, or the sums, are not.
         let (saved, forward) = if mode.backward { (2, 2) } else { (0, 4) };
         Ok(Scratch {
@@ -310,7 +309,7 @@ impl<F: Real> Layer<F> for BatchNormalization {
     }
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
-        let channels = self.channels(cx.input_shape(0))?;
+        let channels = self.channels(cx.input_shape(0));
         let (scale, shift) = (cx.temp(0), cx.temp(1));
         let (mean, inverse_std) = if cx.num_saved() > 0 {
             (cx.saved(0), cx.saved(1))
@@ -348,7 +347,7 @@ impl<F: Real> Layer<F> for BatchNormalization {
             return Ok(());
         };
         let (input, sizes) = (cx.input(0), cx.input_shape(0));
-        let channels = self.channels(sizes)?;
+        let channels = self.channels(sizes);
         let statistics = ColumnStatistics {
             mean: cx.saved(0),
             inverse_std: cx.saved(1),

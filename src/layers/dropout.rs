@@ -25,11 +25,12 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// The sizes of the random pattern for an input of these sizes; `None` if they are the same.
-    fn pattern(&self, sizes: &[usize]) -> Option<Vec<usize>> {
+    /// Elements of the random pattern for an input of these sizes; `None` if it is not repeated.
+    fn pattern_len(&self, sizes: &[usize]) -> Option<usize> {
         let axes = self.noise_shape.as_ref()?.iter().zip(sizes);
-        let pattern: Vec<usize> = axes.map(|(axis, &size)| axis.unwrap_or(size)).collect();
-        (pattern != sizes).then_some(pattern)
+        let repeats = |(axis, &size): (&Option<usize>, &usize)| axis.is_some_and(|a| a != size);
+        let len = |(axis, &size): (&Option<usize>, &usize)| axis.unwrap_or(size);
+        axes.clone().any(repeats).then(|| axes.map(len).product())
     }
 
     fn drops(&self, training: bool) -> bool {
@@ -76,8 +77,8 @@ impl<F: Real> Layer<F> for Dropout {
 
     fn scratch(&self, inputs: &[Shape], mode: Mode) -> Result<Scratch> {
         let sizes = only_input(inputs)?.sizes()?;
-        let factors = match self.pattern(&sizes) {
-            Some(pattern) if self.drops(mode.training) => vec![pattern.iter().product()],
+        let factors = match self.pattern_len(&sizes) {
+            Some(len) if self.drops(mode.training) => vec![len],
             _ => Vec::new(),
         };
         let (saved, forward) = if mode.backward {
@@ -103,17 +104,17 @@ impl<F: Real> Layer<F> for Dropout {
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
         let dropping = Dropping::new(cx.random(self.seed, 0), self.rate);
         let (input, output, sizes) = (cx.input(0), cx.output(0), cx.input_shape(0));
-        match self.pattern(sizes) {
-            None => dropping.apply(input, output, false),
-            Some(pattern) => {
+        match &self.noise_shape {
+            Some(noise) if self.pattern_len(sizes).is_some() => {
                 let factors = if cx.num_saved() > 0 {
                     cx.saved(0)
                 } else {
                     cx.temp(0)
                 };
                 dropping.factors(factors);
-                multiply_repeated(input, sizes, factors, &pattern, output, false);
+                multiply_repeated(input, sizes, factors, noise, output, false);
             }
+            _ => dropping.apply(input, output, false),
         }
         Ok(())
     }
@@ -123,13 +124,14 @@ impl<F: Real> Layer<F> for Dropout {
             return Ok(());
         };
         let (dx, accumulate, sizes) = (grad.values, grad.accumulate, cx.input_shape(0));
-        match self.pattern(sizes) {
-            None => {
-                Dropping::new(cx.random(self.seed, 0), self.rate).apply(grad_output, dx, accumulate)
-            }
-            Some(pattern) => {
+        match &self.noise_shape {
+            Some(noise) if self.pattern_len(sizes).is_some() => {
                 let factors = cx.saved(0);
-                multiply_repeated(grad_output, sizes, factors, &pattern, dx, accumulate);
+                multiply_repeated(grad_output, sizes, factors, noise, dx, accumulate);
+            }
+            _ => {
+                let dropping = Dropping::new(cx.random(self.seed, 0), self.rate);
+                dropping.apply(grad_output, dx, accumulate);
             }
         }
         Ok(())

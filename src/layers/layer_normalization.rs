@@ -1,4 +1,4 @@
-//! Each sample brought to mean 0 and variance 1 along its last axes, then scaled and shifted: see [`crate::kernels::norm`].
+//! Each sample brought to mean 0 and variance 1 along some axes, then scaled and shifted: see [`crate::kernels::norm`].
 
 use serde::Deserialize;
 
@@ -10,13 +10,14 @@ use crate::init::Initializer;
 use crate::kernels::norm::{
     Affine, RowStatistics, normalize_rows, normalize_rows_backward, normalize_rows_backward_affine,
 };
+use crate::kernels::permute::permute;
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::param::ParamSpec;
 use crate::real::Real;
 use crate::regularizer::Regularizer;
 use crate::shape::Shape;
 
-/// `y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance of each sample along the last axes.
+/// `y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance of each sample along some axes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LayerNormalization {
@@ -54,31 +55,61 @@ fn yes() -> bool {
     true
 }
 
+/// The most axes an input may have whose normalised axes are not the last ones.
+const MAX_RANK: usize = 16;
+
+/// How the axes of an input are turned so that the normalised ones come last.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    rank: usize,
+    order: [usize; MAX_RANK],
+    inverse: [usize; MAX_RANK],
+    sizes: [usize; MAX_RANK],
+}
+
+impl Turn {
+    fn order(&self) -> &[usize] {
+        &self.order[..self.rank]
+    }
+
+    fn inverse(&self) -> &[usize] {
+        &self.inverse[..self.rank]
+    }
+
+    /// The sizes after the turn.
+    fn sizes(&self) -> &[usize] {
+        &self.sizes[..self.rank]
+    }
+}
+
 impl LayerNormalization {
-    /// The sizes of the normalised axes, which must be the last ones and known.
+    /// Whether this axis of an input of this rank is normalised.
+    fn normalizes(&self, axis: usize, rank: usize) -> bool {
+        let (axis, rank) = (axis as i64, rank as i64);
+        self.axis.0.iter().any(|&a| a == axis || a + rank == axis)
+    }
+
+    /// The sizes of the normalised axes of an input that has each of them once.
     fn sizes(&self, input: &Shape) -> Result<Vec<usize>> {
         let rank = input.rank();
-        let mut axes = Vec::with_capacity(self.axis.0.len());
-        for &axis in &self.axis.0 {
-            let counted = if axis < 0 { axis + rank as i64 } else { axis };
-            match usize::try_from(counted) {
-                Ok(counted) if counted < rank => axes.push(counted),
-                _ => {
-                    return Err(Error::shape(
-                        format!("an input that has axis {axis}"),
-                        format!("input shape {input}"),
-                    ));
-                }
-            }
+        let axes: Vec<usize> = (1..rank)
+            .filter(|&axis| self.normalizes(axis, rank))
+            .collect();
+        if axes.is_empty() || axes.len() != self.axis.0.len() {
+            return Err(Error::shape(
+                format!(
+                    "an input that has each axis of {} behind the batch",
+                    self.axis
+                ),
+                format!("input shape {input}"),
+            ));
         }
-        axes.sort_unstable();
-        let first = rank - axes.len();
-        if first == 0 || !axes.iter().copied().eq(first..rank) {
-            return Err(Error::config(
-                format!("`axis` to name the last axes of input shape {input}, without the batch"),
-                format!("axes {axes:?}"),
-            )
-            .remedy("Move the axes to the end first."));
+        let are_last = axes[0] + axes.len() == rank;
+        if rank > MAX_RANK && !are_last {
+            return Err(Error::shape(
+                format!("at most {MAX_RANK} axes unless the last ones are normalised"),
+                format!("input shape {input}"),
+            ));
         }
         let size = |&axis: &usize| {
             input[axis].ok_or_else(|| {
@@ -91,8 +122,36 @@ impl LayerNormalization {
         axes.iter().map(size).collect()
     }
 
-    fn width(&self, input: &Shape) -> Result<usize> {
-        Ok(self.sizes(input)?.iter().product())
+    /// Elements that are normalised together.
+    fn width(&self, sizes: &[usize]) -> usize {
+        let axes = sizes.iter().enumerate();
+        let normalized = axes.filter(|&(axis, _)| self.normalizes(axis, sizes.len()));
+        normalized.map(|(_, &size)| size).product()
+    }
+
+    /// The turn an input of these sizes needs; `None` if the normalised axes are the last ones already.
+    fn turn(&self, sizes: &[usize]) -> Option<Turn> {
+        let rank = sizes.len();
+        let is_last = |axis: usize| self.normalizes(axis, rank);
+        if (1..rank).all(|axis| is_last(axis) || !is_last(axis - 1)) {
+            return None;
+        }
+        let mut turn = Turn {
+            rank,
+            order: [0; MAX_RANK],
+            inverse: [0; MAX_RANK],
+            sizes: [0; MAX_RANK],
+        };
+        let (first, last) = ((0..rank), (0..rank));
+        let order = first
+            .filter(|&axis| !is_last(axis))
+            .chain(last.filter(|&axis| is_last(axis)));
+        for (to, from) in order.enumerate() {
+            turn.order[to] = from;
+            turn.inverse[from] = to;
+            turn.sizes[to] = sizes[from];
+        }
+        Some(turn)
     }
 
     /// The indices of gamma and beta among the weights.
@@ -148,18 +207,18 @@ impl<F: Real> Layer<F> for LayerNormalization {
 
     fn scratch(&self, inputs: &[Shape], mode: Mode) -> Result<Scratch> {
         let input = only_input(inputs)?;
-        let width = self.width(input)?;
-        let elements = input.sizes()?.iter().product::<usize>();
-        // The mean and the inverse deviation of each row.
-        let rows = vec![elements.checked_div(width).unwrap_or(0); 2];
-        let (saved, forward) = if mode.backward {
-            (rows, Vec::new())
-        } else {
-            (Vec::new(), rows)
-        };
+        let sizes = input.sizes()?;
+        let elements = sizes.iter().product::<usize>();
+        // The mean and the inverse deviation of each row; where axes are turned, the input and the output turned.
+        let rows = elements.checked_div(self.width(&sizes)).unwrap_or(0);
+        let turned = usize::from(self.turn(&sizes).is_some());
+        let mut forward = vec![elements; 2 * turned];
+        let saved = vec![rows; if mode.backward { 2 } else { 0 }];
+        forward.extend(vec![rows; 2 - saved.len()]);
         Ok(Scratch {
             saved,
             forward,
+            backward: vec![elements; 3 * turned],
             reads_inputs: mode.backward,
             ..Scratch::default()
         })
@@ -170,20 +229,33 @@ impl<F: Real> Layer<F> for LayerNormalization {
     }
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
-        let width = self.width(&Shape::known(cx.input_shape(0)))?;
+        let sizes = cx.input_shape(0);
+        let (width, turn) = (self.width(sizes), self.turn(sizes));
         let (gamma, beta) = self.indices();
         let affine = Affine {
             gamma: gamma.map(|i| cx.param(i)),
             beta: beta.map(|i| cx.param(i)),
         };
+        let first = if turn.is_some() { 2 } else { 0 };
         let (mean, inverse_std) = if cx.num_saved() > 0 {
             (cx.saved(0), cx.saved(1))
         } else {
-            (cx.temp(0), cx.temp(1))
+            (cx.temp(first), cx.temp(first + 1))
         };
         let (input, output) = (cx.input(0), cx.output(0));
-        let epsilon = F::of(self.epsilon);
-        normalize_rows(input, output, width, affine, epsilon, mean, inverse_std);
+        let mut normalize = |x: &[F], y: &mut [F]| {
+            let epsilon = F::of(self.epsilon);
+            normalize_rows(x, y, width, affine, epsilon, mean, inverse_std);
+        };
+        match turn {
+            None => normalize(input, output),
+            Some(turn) => {
+                let (x, y) = (cx.temp(0), cx.temp(1));
+                permute(input, sizes, turn.order(), x, false);
+                normalize(x, y);
+                permute(y, turn.sizes(), turn.inverse(), output, false);
+            }
+        }
         Ok(())
     }
 
@@ -191,38 +263,38 @@ impl<F: Real> Layer<F> for LayerNormalization {
         let Some(grad_output) = cx.grad_output_mut(0) else {
             return Ok(());
         };
-        let width = self.width(&Shape::known(cx.input_shape(0)))?;
+        let sizes = cx.input_shape(0);
+        let (width, turn) = (self.width(sizes), self.turn(sizes));
         let statistics = RowStatistics {
             mean: cx.saved(0),
             inverse_std: cx.saved(1),
         };
+        let (mut x, mut dy) = (cx.input(0), grad_output);
+        if let Some(turn) = &turn {
+            let (turned_x, turned_dy) = (cx.temp(0), cx.temp(1));
+            permute(x, sizes, turn.order(), turned_x, false);
+            permute(dy, sizes, turn.order(), turned_dy, false);
+            (x, dy) = (turned_x, turned_dy);
+        }
         let (gamma, beta) = self.indices();
-        let gamma_values = gamma.map(|i| cx.param(i));
         let mut wanted = |i: Option<usize>| {
             let grad = i.and_then(|i| cx.grad_param(i));
             grad.map(|grad| (grad.values, grad.accumulate))
         };
         let (grad_gamma, grad_beta) = (wanted(gamma), wanted(beta));
-        let input = cx.input(0);
-        normalize_rows_backward_affine(
-            input,
-            grad_output,
-            width,
-            statistics,
-            grad_gamma,
-            grad_beta,
-        );
-        if let Some(grad) = cx.grad_input(0) {
-            let (dx, accumulate) = (grad.values, grad.accumulate);
-            normalize_rows_backward(
-                input,
-                grad_output,
-                width,
-                gamma_values,
-                statistics,
-                dx,
-                accumulate,
-            );
+        normalize_rows_backward_affine(x, dy, width, statistics, grad_gamma, grad_beta);
+        let gamma = gamma.map(|i| cx.param(i));
+        let Some(grad) = cx.grad_input(0) else {
+            return Ok(());
+        };
+        let (dx, accumulate) = (grad.values, grad.accumulate);
+        match turn {
+            None => normalize_rows_backward(x, dy, width, gamma, statistics, dx, accumulate),
+            Some(turn) => {
+                let turned = cx.temp(2);
+                normalize_rows_backward(x, dy, width, gamma, statistics, turned, false);
+                permute(turned, turn.sizes(), turn.inverse(), dx, accumulate);
+            }
         }
         Ok(())
     }
@@ -263,6 +335,17 @@ mod tests {
     }
 
     #[test]
+    fn axes_before_the_last_are_normalised_too() {
+        let input = Array::new(&[1, 2, 2], &[1.0, 10.0, 3.0, 30.0]);
+        let case = Case {
+            weights: vec![vec![1.0, 2.0], vec![0.0, 0.5]],
+            ..case(json!({"epsilon": 0.0, "axis": 1}), input)
+        };
+        let output = &case.outputs::<f64>().unwrap()[0];
+        assert_close(&output.values, &[-1.0, -1.0, 2.5, 2.5], 1e-14);
+    }
+
+    #[test]
     fn gradients_agree_with_differences_for_every_option() {
         for config in [
             json!({}),
@@ -271,6 +354,8 @@ mod tests {
             json!({"center": false, "scale": false, "epsilon": 0.1}),
             json!({"axis": [1, 2]}),
             json!({"axis": [-1, -2]}),
+            json!({"axis": 1}),
+            json!({"axis": [1], "scale": false}),
         ] {
             check_gradients(&case(config, Array::random(&[2, 3, 5], 1)));
         }
@@ -279,14 +364,16 @@ mod tests {
     #[test]
     fn wrong_axes_are_refused() {
         let input = Array::random(&[2, 3, 4], 1);
+        for axis in [json!(3), json!(0), json!([2, -1]), json!([])] {
+            let error = case(json!({"axis": axis}), input.clone()).error();
+            assert!(
+                error.contains("an input that has each axis of ("),
+                "{error}"
+            );
+        }
         assert_eq!(
             case(json!({"axis": 3}), input.clone()).error(),
-            "LayerNormalization \"layernormalization\": expected an input that has axis 3, got input shape (2, 3, 4)"
-        );
-        assert_eq!(
-            case(json!({"axis": 1}), input.clone()).error(),
-            "LayerNormalization \"layernormalization\": expected `axis` to name the last axes of input shape (2, 3, 4), \
-             without the batch, got axes [1]. Move the axes to the end first."
+            "LayerNormalization \"layernormalization\": expected an input that has each axis of (3,) behind the batch, got input shape (2, 3, 4)"
         );
         assert_eq!(
             case(json!({"epsilon": -1.0}), input).error(),
