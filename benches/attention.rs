@@ -1,0 +1,110 @@
+//! Attention of one transformer block and embedding tables, on one thread: per call and, for attention, GFLOP/s.
+//!
+//! Sizes are those of a small language model (batch 16, 128 steps, 4 heads of 32) and of a longer sequence. The causal
+//! rows count the same operations as the full ones, so their GFLOP/s tell what skipping the hidden half is worth.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use lamina::kernels::attention::{
+    Gradients, Mask, Projected, Results, Rules, Sizes, attend, attend_backward,
+};
+use lamina::kernels::gather::{gather, scatter_add};
+
+/// Samples, steps, heads, numbers in a head.
+const SHAPES: [(usize, usize, usize, usize); 3] =
+    [(16, 128, 4, 32), (32, 64, 4, 16), (2, 512, 8, 64)];
+
+/// Ids in a batch, rows of the table, numbers in a row.
+const TABLES: [(usize, usize, usize); 2] = [(16 * 128, 96, 128), (4096, 50_000, 64)];
+
+fn wave(len: usize, pace: f32) -> Vec<f32> {
+    (0..len).map(|i| (i as f32 * pace).sin()).collect()
+}
+
+fn attention(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("attention");
+    for (batch, steps, heads, dim) in SHAPES {
+        let sizes = Sizes {
+            outer: batch,
+            inner: 1,
+            heads,
+            queries: steps,
+            keys: steps,
+            key_dim: dim,
+            value_dim: dim,
+        };
+        let len = batch * steps * heads * dim;
+        let (queries, keys, values) = (wave(len, 0.7), wave(len, 1.3), wave(len, 0.9));
+        let projected = Projected {
+            queries: &queries,
+            keys: &keys,
+            values: &values,
+        };
+        let mut context = vec![0.0; len];
+        let mut saved = vec![0.0; sizes.scores()];
+        let (mut dq, mut dk, mut dv) = (vec![0.0; len], vec![0.0; len], vec![0.0; len]);
+        let product = 2 * (sizes.scores() * dim) as u64;
+        for (name, is_causal) in [("full", false), ("causal", true)] {
+            let mask = Mask {
+                is_causal,
+                ..Mask::none()
+            };
+            let rules = Rules {
+                mask,
+                empty_is_uniform: true,
+                dropout: None,
+            };
+            let id = format!("{name}/{batch}x{steps}x{heads}x{dim}");
+            group.throughput(Throughput::Elements(2 * product));
+            group.bench_function(BenchmarkId::new("forward", &id), |bencher| {
+                bencher.iter(|| {
+                    let saved = Some(&mut saved[..]);
+                    let results = Results {
+                        context: &mut context,
+                        saved,
+                        scores: None,
+                    };
+                    attend(sizes, projected, &rules, results);
+                    black_box(&context);
+                });
+            });
+            group.throughput(Throughput::Elements(4 * product));
+            group.bench_function(BenchmarkId::new("backward", &id), |bencher| {
+                bencher.iter(|| {
+                    let gradients = Gradients {
+                        queries: &mut dq,
+                        keys: &mut dk,
+                        values: &mut dv,
+                    };
+                    attend_backward(
+                        sizes, projected, &rules, &mut saved, &context, None, gradients,
+                    );
+                    black_box(&dq);
+                });
+            });
+        }
+    }
+    group.finish();
+}
+
+fn embedding(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("embedding");
+    for (count, rows, width) in TABLES {
+        let ids: Vec<f32> = (0..count).map(|i| (i * 7919 % rows) as f32).collect();
+        let mut table = wave(rows * width, 0.3);
+        let mut output = vec![0.0; count * width];
+        let id = format!("{count}of{rows}x{width}");
+        group.throughput(Throughput::Bytes((count * width * size_of::<f32>()) as u64));
+        group.bench_function(BenchmarkId::new("gather", &id), |bencher| {
+            bencher.iter(|| gather(&table, width, black_box(&ids), &mut output));
+        });
+        group.bench_function(BenchmarkId::new("scatter_add", &id), |bencher| {
+            bencher.iter(|| scatter_add(black_box(&ids), &output, width, &mut table));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, attention, embedding);
+criterion_main!(benches);
