@@ -89,6 +89,9 @@ pub struct Recurrent<R> {
     /// An option of the call: so many inputs after the first are the states to start from.
     #[serde(default)]
     num_states: usize,
+    /// An option of the call: no step is skipped, though a mask comes with the sequence and goes on with the output.
+    #[serde(default)]
+    ignores_mask: bool,
     #[serde(skip)]
     recurrence: PhantomData<fn() -> R>,
 }

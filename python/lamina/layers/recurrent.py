@@ -22,7 +22,8 @@ class Recurrent(Layer):
             sequences: `(batch, time, features)`, symbolic or an array.
             initial_state: The states to start from, each `(batch, units)`; None means zeros, or
                 where the last batch ended if the layer is stateful.
-            **kwargs: `training` and `mask`, as for every layer.
+            **kwargs: `training` and `mask`, as for every layer. Beside an `initial_state`, a mask
+                that came along with the sequence is not used, as in Keras; `mask=` is.
         """
         if initial_state is not None:
             kwargs["initial_state"] = initial_state
@@ -35,7 +36,7 @@ class Recurrent(Layer):
         return Arrangement(
             inputs=[sequences, *states],
             masks=[] if mask is None else [mask, *(None for _ in states)],
-            options={"num_states": len(states)} if states else {},
+            options={"num_states": len(states), "ignores_mask": mask is None} if states else {},
         )
 
     @property

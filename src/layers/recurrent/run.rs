@@ -148,7 +148,10 @@ impl<R: Recurrence> Recurrent<R> {
         let [h, c] = &mut now;
         let work = kernel::Forward {
             x: cx.input(0),
-            mask: cx.mask(0).unwrap_or_default(),
+            mask: cx
+                .mask(0)
+                .filter(|_| !self.ignores_mask)
+                .unwrap_or_default(),
             input_masks,
             state_masks,
             states: [&mut **h, &mut **c],
@@ -198,7 +201,10 @@ impl<R: Recurrence> Recurrent<R> {
         let weights = kernel::Weights::pack(&sizes, cx.param(0), cx.param(1), true, packed);
         let [grad_h, grad_c] = &mut grad_states;
         let work = kernel::Backward {
-            mask: cx.mask(0).unwrap_or_default(),
+            mask: cx
+                .mask(0)
+                .filter(|_| !self.ignores_mask)
+                .unwrap_or_default(),
             input_masks,
             state_masks,
             grad_y: cx.grad_output_mut(0).unwrap_or_default(),
