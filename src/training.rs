@@ -1,5 +1,6 @@
 //! What training needs beside the graph: losses, metrics and the optimizer of a compiled model.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -174,6 +175,7 @@ impl<F: Real> Training<F> {
     /// Finds the weights to learn in their new places; the optimizer's memory stays if they are the same weights.
     pub fn place(&mut self, graph: &Graph<F>, placed: &Placed<F>) -> Result<()> {
         let mut segments = Vec::new();
+        let mut seen = HashMap::new();
         self.penalties.clear();
         for (l, layer) in graph.layers().iter().enumerate() {
             let Some(variables) = layer.variables() else {
@@ -189,8 +191,16 @@ impl<F: Real> Training<F> {
                     self.penalties
                         .push((regularizer.clone(), Block { offset: value, len }, grad));
                 }
+                // Layers inside different blocks may have the same name.
+                let name = format!("{}/{}", layer.name(), spec.name);
+                let twins = seen.entry(name.clone()).or_insert(0usize);
+                *twins += 1;
                 segments.push(Segment {
-                    name: format!("{}/{}", layer.name(), spec.name),
+                    name: if *twins == 1 {
+                        name
+                    } else {
+                        format!("{name}_{}", *twins - 1)
+                    },
                     shape: spec.shape.clone(),
                     value,
                     grad: grad.offset,
