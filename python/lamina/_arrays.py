@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,10 @@ def _read(value: Any, where: str) -> Array:
             "Fill them first (array.filled(value))"
         )
     try:
-        return np.asarray(value)
+        array = np.asarray(value)
+        if array.dtype.kind == "O" and array.ndim and _all_numbers(array):
+            return array.astype(np.float64)  # a data frame whose columns differ in type
+        return array
     except ValueError as error:
         if "inhomogeneous" not in str(error):
             raise
@@ -67,6 +71,10 @@ def _read(value: Any, where: str) -> Array:
             f"{where}: expected rows of equal length, got a list whose rows differ. "
             "Pad them (lamina.utils.pad_sequences)"
         ) from None
+
+
+def _all_numbers(array: Array) -> bool:
+    return all(isinstance(item, numbers.Real | np.bool_) for item in array.flat)
 
 
 def _remedy(value: Any, array: Array) -> str:

@@ -21,7 +21,7 @@ Function = Callable[..., Array]
 
 def _apply(name: str, x: Any, **parameters: Any) -> Array:
     dtype = "float64" if getattr(x, "dtype", None) == np.float64 else config.floatx()
-    described = json.dumps({"class_name": name, "config": parameters})
+    described = json.dumps({"name": name, **parameters})
     if np.ndim(x) == 0:
         return _core.activation(described, as_array([x], name, dtype)).reshape(())
     return _core.activation(described, as_array(x, name, dtype))

@@ -76,7 +76,8 @@ def run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         arrays.append(as_array(value, layer._title(), layer._array_dtype()))
         return _Slot(len(arrays) - 1, _symbolic_shape(layer, arrays[-1]))
 
-    call_args, call_kwargs = map_data(take, args), map_data(take, kwargs)
+    call_args = tuple(map_data(take, argument) for argument in args)
+    call_kwargs = {name: map_data(take, value) for name, value in kwargs.items()}
     if not arrays:
         raise ConfigError(f"{layer._title()}: expected an array or a symbolic tensor, got neither")
     key = repr((call_args, call_kwargs, training))

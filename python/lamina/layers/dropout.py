@@ -33,7 +33,7 @@ class Dropout(Layer):
         Srivastava et al., Dropout, 2014. Rust: src/layers/dropout.rs.
 
     Example:
-        >>> Dropout(0.5)(np.ones((2, 3))).sum()
+        >>> float(Dropout(0.5)(np.ones((2, 3))).sum())
         6.0
     """
 

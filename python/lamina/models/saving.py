@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _core
 from lamina._arrays import Array
-from lamina.errors import FileError, ParamError
+from lamina.errors import FileError, LaminaError, ParamError
 from lamina.layers.declare import deserialize, serialize
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def save_model(model: Model, path: Path, overwrite: bool) -> None:
     state = model._build_state()
     training = state["training"]
     optimizer: dict[str, Array] = training.pop("optimizer")
+    training["slots"] = list(optimizer)
     rest = {"shapes": state["shapes"], "seed": state["seed"], "training": training}
     metadata = {"model": json.dumps(serialize(model)), "state": json.dumps(rest)}
     tensors = {OPTIMIZER + key: array for key, array in optimizer.items()}
@@ -74,13 +75,22 @@ def load_model(
         raise FileError(
             f"{filepath}: holds weights without a model. Make the model, then call load_weights"
         )
-    model: Any = deserialize(_parse(metadata["model"], filepath), custom_objects)
-    state = _parse(metadata["state"], filepath)
-    training = state["training"]
-    training["optimizer"] = _under(OPTIMIZER, tensors)
-    if not compile:
-        training |= {"compile": None, "optimizer": {}}
-    model._restore_state(state | {"weights": None})
+    description = _parse(metadata["model"], filepath)
+    state = _parse(metadata.get("state", ""), filepath)
+    try:
+        model: Any = deserialize(description, custom_objects)
+        training = state["training"]
+        training["optimizer"] = {name: tensors[OPTIMIZER + name] for name in training["slots"]}
+        if not compile:
+            training |= {"compile": None, "optimizer": {}}
+        model._restore_state(state | {"weights": None})
+    except LaminaError:
+        raise
+    except (AttributeError, IndexError, KeyError, RecursionError, TypeError, ValueError) as error:
+        raise FileError(
+            f"{filepath}: its description of the model cannot be followed "
+            f"({type(error).__name__}: {error})"
+        ) from error
     _take_weights(model, tensors, metadata, filepath, skip_mismatch=False)
     return model  # type: ignore[no-any-return]
 

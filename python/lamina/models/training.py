@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from lamina import _core, _tree
+from lamina import _core, _tree, optimizers
 from lamina import callbacks as callbacks_module
 from lamina._arrays import Array
 from lamina.errors import ConfigError
@@ -80,8 +80,6 @@ class Trainer(Layer):
         Raises:
             ConfigError: an unknown name, or other outputs than the model has.
         """
-        from lamina import optimizers
-
         self._compiled = compiling.Compiled(
             optimizer=optimizers.get(optimizer),
             loss=loss,
@@ -395,8 +393,12 @@ class Trainer(Layer):
         runner = self._run()
         runner.step = state["step"]
         self._shuffles = state["shuffles"]
-        if self.optimizer is not None:
-            runner.set_optimizer_state(state["optimizer"], state["optimizer_steps"])
+        if self.optimizer is None:
+            return
+        slots, own = state["optimizer"], list(runner.optimizer_state())
+        if slots.keys() != set(own) and len(slots) == len(own):
+            slots = dict(zip(own, slots.values(), strict=True))  # layers were numbered otherwise
+        runner.set_optimizer_state(slots, state["optimizer_steps"])
 
 
 def _is_due(epoch: int, frequency: int | Sequence[int]) -> bool:

@@ -1,7 +1,6 @@
 """Small things around training: seeds, labels, sequences, progress, pictures."""
 
 from lamina._session import clear_session
-from lamina._session import clear_session
 from lamina.utils.heat_map import heat_map
 from lamina.utils.image_grid import image_grid
 from lamina.utils.line_chart import line_chart
@@ -17,7 +16,6 @@ from lamina.utils.to_categorical import to_categorical
 __all__ = [
     "Picture",
     "Progbar",
-    "clear_session",
     "clear_session",
     "heat_map",
     "image_grid",
