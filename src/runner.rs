@@ -14,6 +14,7 @@ use crate::graph::Graph;
 use crate::optimizers::StateTensor;
 use crate::parallel;
 use crate::placed::Placed;
+pub use crate::plan::Sizes;
 use crate::plan::{OutputUse, Plan, Request};
 use crate::real::Real;
 use crate::training::Training;
@@ -35,17 +36,6 @@ pub enum Purpose {
     Train,
     /// Outputs and the gradients by inputs and weights, for given gradients of the outputs; for checks.
     Gradients(bool),
-}
-
-/// Sizes of the data of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Sizes {
-    /// Of each input.
-    pub inputs: Vec<Vec<usize>>,
-    /// Of the targets of each output, where there are any.
-    pub targets: Vec<Option<Vec<usize>>>,
-    /// Of the sample weights of each output, where there are any.
-    pub weights: Vec<Option<Vec<usize>>>,
 }
 
 /// A graph that runs.

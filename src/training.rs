@@ -16,10 +16,9 @@ use crate::metrics::{self, Batch, NamedMetric};
 use crate::optimizers::{OptimizerState, Segment, StateTensor};
 use crate::param::Role;
 use crate::placed::Placed;
-use crate::plan::{OutputPlan, OutputUse, Plan};
+use crate::plan::{OutputPlan, OutputUse, Plan, Sizes};
 use crate::real::Real;
 use crate::regularizer::Regularizer;
-use crate::runner::Sizes;
 
 /// What `compile` was called with.
 #[derive(Debug, Deserialize)]

@@ -18,6 +18,17 @@ use memory::{Memory, PieceId};
 
 pub use backward::BackwardStep;
 
+/// Sizes of the data of a step.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Sizes {
+    /// Of each input.
+    pub inputs: Vec<Vec<usize>>,
+    /// Of the targets of each output, where there are any.
+    pub targets: Vec<Option<Vec<usize>>>,
+    /// Of the sample weights of each output, where there are any.
+    pub weights: Vec<Option<Vec<usize>>>,
+}
+
 /// What a plan is for.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Request {

@@ -3,6 +3,7 @@
 mod golden;
 mod graphs;
 mod masks;
+mod rooms;
 mod training;
 
 use std::sync::Arc;
