@@ -39,7 +39,7 @@ class Add(Merge):
         ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merging.rs.
+        Rust: src/layers/merging/mod.rs.
 
     Example:
         >>> Add()([np.ones((2, 3)), np.ones((2, 3))])[0]
@@ -58,7 +58,7 @@ class Subtract(Merge):
         ShapeError: one input or more than two, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merging.rs.
+        Rust: src/layers/merging/mod.rs.
 
     Example:
         >>> Subtract()([np.ones((2, 3)), np.full((2, 1), 4.0)])[0]
@@ -79,7 +79,7 @@ class Multiply(Merge):
         ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merging.rs.
+        Rust: src/layers/merging/mod.rs.
 
     Example:
         >>> Multiply()([np.full((2, 3), 2.0), np.full((2, 3), 4.0)])[0]
@@ -98,7 +98,7 @@ class Average(Merge):
         ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merging.rs.
+        Rust: src/layers/merging/mod.rs.
 
     Example:
         >>> Average()([np.full((2, 3), 1.0), np.full((2, 3), 4.0)])[0]
@@ -120,7 +120,7 @@ class Maximum(Merge):
         ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merging.rs.
+        Rust: src/layers/merging/mod.rs.
 
     Example:
         >>> Maximum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])])[0]
@@ -142,7 +142,7 @@ class Minimum(Merge):
         ShapeError: no input, or shapes that do not fit together.
 
     References:
-        Rust: src/layers/merging.rs.
+        Rust: src/layers/merging/mod.rs.
 
     Example:
         >>> Minimum()([np.array([[1.0, 5.0]]), np.array([[2.0, 3.0]])])[0]
