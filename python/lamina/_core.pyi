@@ -5,6 +5,28 @@ from typing import Any, final
 
 from numpy.typing import NDArray
 
+__all__ = [
+    "Layer",
+    "Metric",
+    "Optimizer",
+    "Runner",
+    "__version__",
+    "activation",
+    "check",
+    "constrain",
+    "initialize",
+    "isa",
+    "layer_kinds",
+    "load_file",
+    "loss",
+    "num_threads",
+    "penalty",
+    "permutation",
+    "save_file",
+    "schedule",
+    "set_num_threads",
+]
+
 _Array = NDArray[Any]
 _Shape = tuple[int | None, ...]
 
@@ -89,6 +111,7 @@ class Runner:
         training: bool = False,
     ) -> tuple[list[_Array], list[_Array | None], list[list[_Array | None]]]: ...
 
+@final
 class Metric:
     """One metric and what it has seen."""
 
@@ -101,6 +124,7 @@ class Metric:
     def state(self) -> list[float]: ...
     def set_state(self, state: Sequence[float]) -> None: ...
 
+@final
 class Optimizer:
     """An optimizer over a list of arrays."""
 
