@@ -214,7 +214,8 @@ impl<F: Real> Training<F> {
                 .zip(&self.segments)
                 .all(|(a, b)| a.name == b.name && a.shape == b.shape);
         self.segments = segments;
-        if !self.optimizer_config.is_null() && !(same && self.optimizer.is_some()) {
+        let kept = same && self.optimizer.is_some();
+        if !kept && !self.optimizer_config.is_null() {
             let (rate, steps) = (
                 self.optimizer.as_ref().map(OptimizerState::learning_rate),
                 self.optimizer.as_ref().map_or(0, OptimizerState::steps),
