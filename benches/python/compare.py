@@ -24,7 +24,18 @@ from workloads import WORKLOADS, data, flops
 
 ENGINES = {"lamina": "engine_lamina", "torch": "engine_torch"}
 
-STEPS = {"w1": 200, "w2": 24, "w3": 2, "w4": 4, "w5": 2, "w6": 8, "w7": 4, "w8": 4, "w9": 3, "w10": 1}
+STEPS = {
+    "w1": 200,
+    "w2": 24,
+    "w3": 2,
+    "w4": 4,
+    "w5": 2,
+    "w6": 8,
+    "w7": 4,
+    "w8": 4,
+    "w9": 3,
+    "w10": 1,
+}
 
 
 def peak() -> float:
@@ -68,7 +79,11 @@ def main() -> None:
     engines = [name for name in options.engines if importlib.util.find_spec(name)]
     limit = peak()
     print(f"numpy's best product: {limit:.0f} GFLOP/s; engines: {', '.join(engines)}")
-    print("| workload | threads | " + " | ".join(f"{name} ms" for name in engines) + " | lamina / best peer | of peak |")
+    print(
+        "| workload | threads | "
+        + " | ".join(f"{name} ms" for name in engines)
+        + " | lamina / best peer | of peak |"
+    )
     print("|---" * (len(engines) + 4) + "|")
     for threads in options.threads:
         for key in options.workloads:
@@ -77,7 +92,10 @@ def main() -> None:
             ratio = f"{times['lamina'] / min(peers):.2f}" if peers and "lamina" in times else "-"
             share = flops(key) / (times.get("lamina", float("inf")) * 1e6) / limit
             cells = " | ".join(f"{times[name]:.3g}" for name in engines)
-            print(f"| {key} {WORKLOADS[key].name} | {threads} | {cells} | {ratio} | {share:.0%} |", flush=True)
+            print(
+                f"| {key} {WORKLOADS[key].name} | {threads} | {cells} | {ratio} | {share:.0%} |",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

@@ -71,7 +71,9 @@ class Transformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.tokens, self.places = nn.Embedding(96, 128), nn.Embedding(128, 128)
-        self.rest = nn.Sequential(*[Block() for _ in range(4)], nn.LayerNorm(128), nn.Linear(128, 96))
+        self.rest = nn.Sequential(
+            *[Block() for _ in range(4)], nn.LayerNorm(128), nn.Linear(128, 96)
+        )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         return self.rest(self.tokens(x) + self.places(torch.arange(128)))
@@ -91,11 +93,15 @@ def _model(key: str) -> nn.Module:
         case "w4":
             convolutions = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU()]
             dense = [lin(9216, 128), nn.ReLU(), nn.Dropout(0.5), lin(128, 10)]
-            return s(Permute(), *convolutions, nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), *dense)
+            return s(
+                Permute(), *convolutions, nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), *dense
+            )
         case "w5":
             stages: list[nn.Module] = []
             for i, o in ((3, 64), (64, 128), (128, 256)):
-                stages += _conv_block(i, o) + _conv_block(o, o) + ([nn.MaxPool2d(2)] if o < 256 else [])
+                stages += (
+                    _conv_block(i, o) + _conv_block(o, o) + ([nn.MaxPool2d(2)] if o < 256 else [])
+                )
             return s(Permute(), *stages, *pool, lin(256, 10))
         case "w6":
             return s(Last(nn.LSTM(64, 128, batch_first=True)), lin(128, 10))
@@ -103,7 +109,11 @@ def _model(key: str) -> nn.Module:
             gru = nn.GRU(40, 128, 2, batch_first=True, bidirectional=True)
             return s(Last(gru, both=True), lin(256, 10))
         case "w8":
-            return s(nn.Embedding(96, 64), Last(nn.LSTM(64, 256, batch_first=True), every=True), lin(256, 96))
+            return s(
+                nn.Embedding(96, 64),
+                Last(nn.LSTM(64, 256, batch_first=True), every=True),
+                lin(256, 96),
+            )
         case "w9":
             return Transformer()
         case _:

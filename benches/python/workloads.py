@@ -79,7 +79,14 @@ def flops(key: str) -> int:
             convolutions = _conv(b, 26, 3, 1, 32, True) + _conv(b, 24, 3, 32, 64)
             return convolutions + _dense(b, 9216, 128) + _dense(b, 128, 10)
         case "w5":
-            sizes = ((32, 3, 64), (32, 64, 64), (16, 64, 128), (16, 128, 128), (8, 128, 256), (8, 256, 256))
+            sizes = (
+                (32, 3, 64),
+                (32, 64, 64),
+                (16, 64, 128),
+                (16, 128, 128),
+                (8, 128, 256),
+                (8, 256, 256),
+            )
             return sum(_conv(b, hw, 3, i, o, i == 3) for hw, i, o in sizes) + _dense(b, 256, 10)
         case "w6":
             return _recurrent(b, 100, 64, 128, 4, True) + _dense(b, 128, 10)

@@ -141,7 +141,7 @@ impl<F: Real> Weights<'_, F> {
 }
 
 impl Reduction {
-    /// The loss over `values` of shape `units`. Fills `scale[i]` with `factor` times d loss / d values[i].
+    /// The loss over `values` of shape `units`. Fills each `scale` with `factor` times the derivative of the loss by its value.
     pub fn reduce<F: Real>(
         self,
         values: &[F],

@@ -74,7 +74,7 @@ fn rooms_import_in_one_direction() {
                 .unwrap_or_default();
             let allowed = EXCEPTIONS
                 .iter()
-                .any(|&(from, to)| from == room && import.starts_with(&to[..]));
+                .any(|&(from, to)| from == room && import.starts_with(to));
             if other != room
                 && !allowed
                 && ORDER.iter().any(|l| l.contains(&other))

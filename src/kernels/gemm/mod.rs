@@ -1,7 +1,7 @@
 //! Matrix products: `C = relu(beta * C + op(A) * op(B) + bias)`.
 //!
 //! The design follows Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008: a tile of C in
-//! registers ([`tile`]), strips of B that stay in the first cache, blocks of A that stay in the second. At the sizes of small
+//! registers (`tile`), strips of B that stay in the first cache, blocks of A that stay in the second. At the sizes of small
 //! networks copying costs more than it saves, so A is read in place until it outgrows the cache, and B may be packed once
 //! and used many times ([`PackedB`]).
 //!
