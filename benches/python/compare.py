@@ -1,11 +1,11 @@
-"""Training steps of the ten workloads in lamina and in every peer that is installed, interleaved in one run.
+"""Training steps of ten workloads in lamina and in every peer that is installed, interleaved.
 
     python benches/python/compare.py                 # all workloads, all engines, 1 and 2 threads
     python benches/python/compare.py w1 w6 --threads 2 --rounds 7
 
-Each round times one pass over a few batches with every engine in turn, so that a busy machine disturbs all alike; the
-best round counts. Prints milliseconds per step, the ratio to lamina, and the fraction of the machine's FMA peak, taken as
-the rate of the best large matrix product of numpy.
+Each round times one pass over a few batches with every engine in turn, so that a busy machine
+disturbs all alike; the best round counts. Prints milliseconds per step, the ratio to lamina, and
+the fraction of the machine's FMA peak, taken as the rate of the best large matrix product of numpy.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The ten workloads in PyTorch, eager, with its fused optimizers and channels-last images: its best set-up here."""
+"""The ten workloads in PyTorch: eager, fused optimizers, channels-last images."""
 
 from __future__ import annotations
 

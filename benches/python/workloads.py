@@ -1,7 +1,7 @@
 """The ten workloads: sizes, data and the floating-point operations of a training step.
 
-Conventions for every engine: float32, ids int32, images NHWC, exact GELU, GRU in its "reset after" form, convolutions
-under a BatchNormalization without bias.
+Conventions for every engine: float32, ids int32, images NHWC, exact GELU, GRU in its "reset after"
+form, convolutions under a BatchNormalization without bias.
 """
 
 from __future__ import annotations
@@ -66,7 +66,10 @@ def _recurrent(b: int, t: int, i: int, h: int, gates: int, first: bool = False) 
 
 
 def flops(key: str) -> int:
-    """Operations of products and convolutions in a training step; backward counts twice, but for the first layer's input."""
+    """Operations of products and convolutions in a training step.
+
+    Backward counts twice, but for the gradient of the first layer's input.
+    """
     b = WORKLOADS[key].batch
     match key:
         case "w1":
