@@ -111,7 +111,7 @@ class Layer(Weighted):
         shown = [
             f"{name}={value!r}"
             for name, value in self._values.items()
-            if value is not self._fields[name].default and value != self._fields[name].default
+            if not _is_default(value, self._fields[name].default)
         ]
         return f"{type(self).__name__}({', '.join([*shown, f'name={self.name!r}'])})"
 
@@ -364,6 +364,11 @@ class Layer(Weighted):
             self._connect_shapes(*shapes)
         if state["weights"] is not None:
             self.set_weights(state["weights"])
+
+
+def _is_default(value: Any, default: Any) -> bool:
+    """Whether a field has its default, also where it holds an array."""
+    return value is default or (type(value) is type(default) and bool(value == default))
 
 
 def _restore(cls: type[Layer], config: dict[str, Any], state: dict[str, Any]) -> Layer:

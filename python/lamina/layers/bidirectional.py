@@ -72,6 +72,7 @@ class Bidirectional(Layer):
         del self.__dict__["layer"], self.__dict__["backward_layer"]
         self.forward_layer: Recurrent = forward
         self.__dict__["backward_layer"] = backward
+        self._values.update(layer=forward, backward_layer=backward)
         self.stateful = forward.stateful
         self.return_sequences = forward.return_sequences
         self.return_state = forward.return_state

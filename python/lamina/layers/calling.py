@@ -14,7 +14,7 @@ import numpy as np
 from lamina import _tree
 from lamina._arrays import Array, as_array
 from lamina._session import next_seed
-from lamina.errors import ConfigError
+from lamina.errors import ConfigError, DataError
 from lamina.layers.arguments import is_shape
 from lamina.layers.lowering import lower
 from lamina.layers.symbolic import (
@@ -74,6 +74,8 @@ def run(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         if not is_data(value):
             return value
         arrays.append(as_array(value, layer._title(), layer._array_dtype()))
+        if not len(arrays[-1]):
+            raise DataError(f"{layer._title()}: expected at least one sample, got none")
         return _Slot(len(arrays) - 1, _symbolic_shape(layer, arrays[-1]))
 
     call_args = tuple(map_data(take, argument) for argument in args)

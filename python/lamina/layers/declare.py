@@ -143,7 +143,7 @@ def _bind(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str,
         values[name] = value
     values.pop("autocast", None)  # True and False mean the same: there is one float type per layer
     for field in fields.values():
-        value = values.setdefault(field.name, field.default)
+        value = values[field.name] = _sizes(values.pop(field.name, field.default))
         if value is REQUIRED:
             raise ConfigError(f"{cls.__name__}: expected the argument {field.name}, got none")
         if field.only_none and value is not None:
@@ -152,7 +152,13 @@ def _bind(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str,
             )
     for name, default in COMMON.items():
         values.setdefault(name, default)
-    return values
+    return {name: values[name] for name in dict.fromkeys((*fields, *COMMON))}  # in declared order
+
+
+def _sizes(value: Any) -> Any:
+    """A list of sizes or axes as a tuple: what a file's JSON gives back is what was put in."""
+    is_sizes = isinstance(value, list) and all(isinstance(size, int | None) for size in value)
+    return tuple(value) if is_sizes else value
 
 
 def _signature(fields: Mapping[str, Field]) -> inspect.Signature:

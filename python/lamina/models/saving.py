@@ -211,7 +211,7 @@ def _take_weights(
     if sorted(names) != sorted(arrays):
         raise FileError(f"{path}: damaged, its list of weights is not that of its arrays")
     own = named_weights(model)
-    if not own:
+    if names and not own and not model.built:
         raise ParamError(
             f"{model._title()}: has no weights yet. Fit it or build(input_shape) first"
         )

@@ -1,0 +1,212 @@
+"""The table of `test_layer_contract.py`: every layer in several configurations.
+
+A new layer adds its rows here, in alphabetical order, one call of `row` each:
+
+    row((2, 5), lambda: layers.Dense(3, activation="tanh")),
+
+that is, the shape of the input with its batch axis, and how the layer is made. Further:
+
+- several inputs in one list: `row([(2, 3), (2, 3)], ...)`;
+- inputs that are no random numbers: an array instead of a shape, such as `ids(7, 2, 4)`;
+- arguments of the call: `call={"mask": MASK, "initial_state": [numbers(2, 3)]}`. Floating arrays
+  in it have their gradients checked as well, others (ids, masks) do not;
+- `training="random"` for layers that draw numbers in training, `"statistics"` for those that look
+  at the whole batch; without it, training and inference must agree;
+- `rough=True` if the output jumps or has corners everywhere, so that differences are no check.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+import golden
+from lamina import layers
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer in one configuration, and what to call it on."""
+
+    inputs: Any
+    make: Callable[[], Any]
+    call: dict[str, Any] = field(default_factory=dict)
+    training: str = "same"
+    rough: bool = False
+
+    @property
+    def label(self) -> str:
+        """The layer's repr without its name, and what else the call takes."""
+        shown = re.sub(r"(, )?name='[^']*'", "", repr(self.make()))
+        return f"{shown} {','.join(self.call)}".strip()
+
+
+def row(inputs: Any, make: Callable[[], Any], **settings: Any) -> Row:
+    """A row; shapes become seeded random numbers."""
+    if isinstance(inputs, list):
+        arrays = [numbers(*shape, seed=i) for i, shape in enumerate(inputs)]
+    else:
+        arrays = numbers(*inputs) if isinstance(inputs, tuple) else inputs
+    return Row(arrays, make, **settings)
+
+
+def numbers(*shape: int, seed: int = 0) -> np.ndarray:
+    """Seeded numbers, two thirds of them within -1 and 1."""
+    return np.random.default_rng([seed, *shape]).standard_normal(shape)
+
+
+def ids(count: int, *shape: int) -> np.ndarray:
+    """Seeded ids from 0 to count - 1."""
+    return np.random.default_rng(count).integers(0, count, shape)
+
+
+MASK = np.array([[True, True, False, True], [False, True, True, False]])
+"""A mask for two sequences of four steps."""
+
+ACTIVATIONS = sorted({case.function for case in golden.load("activations")} - {"threshold"})
+"""All of Keras's that need no parameter."""
+
+ROWS = [
+    *(row((2, 6), lambda name=name: layers.Activation(name)) for name in ACTIVATIONS),
+    row([(2, 3), (2, 3), (2, 3)], lambda: layers.Add()),
+    row([(2, 4, 3), (2, 1, 3), (2, 3)], lambda: layers.Add()),
+    row([(2, 3), (2, 3)], lambda: layers.Average()),
+    row([(2, 4, 1), (2, 3)], lambda: layers.Average()),
+    row((2, 4, 6, 3), lambda: layers.AveragePooling2D(2)),
+    row((2, 5, 4, 2), lambda: layers.AveragePooling2D(3, strides=(1, 2), padding="same")),
+    row((6, 3), lambda: layers.BatchNormalization(), training="statistics"),
+    row(
+        (3, 4, 2, 3),
+        lambda: layers.BatchNormalization(axis=1, momentum=0.5, epsilon=0.1),
+        training="statistics",
+    ),
+    row(
+        (6, 3), lambda: layers.BatchNormalization(center=False, scale=False), training="statistics"
+    ),
+    row((2, 4, 3), lambda: layers.Bidirectional(layers.LSTM(2))),
+    row(
+        (2, 4, 3),
+        lambda: layers.Bidirectional(layers.GRU(2, return_sequences=True), merge_mode="mul"),
+        call={"mask": MASK},
+    ),
+    row(
+        (2, 4, 3),
+        lambda: layers.Bidirectional(
+            layers.SimpleRNN(2, return_sequences=True, return_state=True), merge_mode=None
+        ),
+        call={"initial_state": [numbers(2, 2), numbers(2, 2, seed=1)]},
+    ),
+    row([(2, 4, 3), (2, 4, 2)], lambda: layers.Concatenate()),
+    row([(2, 4, 3), (2, 1, 3), (2, 2, 3)], lambda: layers.Concatenate(axis=1)),
+    row((2, 5, 6, 2), lambda: layers.Conv2D(3, 3)),
+    row((2, 7, 6, 2), lambda: layers.Conv2D(3, (3, 2), strides=2, padding="same")),
+    row((2, 7, 6, 2), lambda: layers.Conv2D(2, 3, dilation_rate=2, activation="tanh")),
+    row((2, 5, 5, 4), lambda: layers.Conv2D(6, 3, groups=2, use_bias=False, activation="gelu")),
+    row((2, 4, 4, 3), lambda: layers.Conv2D(5, 1, padding="same", activation="relu")),
+    row((2, 5), lambda: layers.Dense(3)),
+    row((2, 4, 5), lambda: layers.Dense(3, activation="tanh", use_bias=False)),
+    row((2, 5), lambda: layers.Dense(3, activation="softmax", kernel_regularizer="l2")),
+    row((2, 5), lambda: layers.Dense(3, kernel_constraint="max_norm", bias_initializer="ones")),
+    row((20, 30), lambda: layers.Dropout(0.5), training="random"),
+    row((20, 6, 5), lambda: layers.Dropout(0.4, (None, 1, 5), seed=3), training="random"),
+    row(ids(7, 2, 4), lambda: layers.Embedding(7, 3)),
+    row(ids(7, 2), lambda: layers.Embedding(7, 3, mask_zero=True, embeddings_regularizer="l1")),
+    row((2, 3, 4), lambda: layers.Flatten()),
+    row((2,), lambda: layers.Flatten()),
+    row((2, 4, 3), lambda: layers.GRU(2)),
+    row((2, 4, 3), lambda: layers.GRU(2, reset_after=False, return_sequences=True)),
+    row(
+        (2, 4, 3),
+        lambda: layers.GRU(2, activation="relu", go_backwards=True, use_bias=False),
+        call={"mask": MASK},
+    ),
+    row(
+        (2, 4, 3),
+        lambda: layers.GRU(2, reset_after=False, recurrent_activation="hard_sigmoid"),
+        call={"mask": MASK, "initial_state": [numbers(2, 2)]},
+    ),
+    row((2, 4, 3), lambda: layers.GRU(2, stateful=True, return_state=True)),
+    row(
+        (8, 4, 3),
+        lambda: layers.GRU(4, dropout=0.3, recurrent_dropout=0.3, seed=1),
+        training="random",
+    ),
+    row((2, 4, 6, 3), lambda: layers.GlobalAveragePooling2D()),
+    row((2, 4, 6, 3), lambda: layers.GlobalAveragePooling2D(keepdims=True)),
+    row((2, 4, 3), lambda: layers.LSTM(2)),
+    row((2, 4, 3), lambda: layers.LSTM(2, return_sequences=True, return_state=True)),
+    row(
+        (2, 4, 3),
+        lambda: layers.LSTM(2, activation="softsign", go_backwards=True, unit_forget_bias=False),
+        call={"mask": MASK},
+    ),
+    row(
+        (2, 4, 3),
+        lambda: layers.LSTM(2, use_bias=False, return_sequences=True),
+        call={"mask": MASK, "initial_state": [numbers(2, 2), numbers(2, 2, seed=1)]},
+    ),
+    row((2, 4, 3), lambda: layers.LSTM(2, stateful=True)),
+    row(
+        (8, 4, 3),
+        lambda: layers.LSTM(4, dropout=0.3, recurrent_dropout=0.3, seed=1),
+        training="random",
+    ),
+    row((2, 4, 3), lambda: layers.LayerNormalization()),
+    row((2, 4, 3), lambda: layers.LayerNormalization(axis=[1, 2], epsilon=0.1)),
+    row((2, 4, 3), lambda: layers.LayerNormalization(axis=1, center=False, scale=False)),
+    row(np.sign(numbers(2, 4, 1)), lambda: layers.Masking(-1.0), rough=True),
+    row((2, 4, 6, 3), lambda: layers.MaxPooling2D()),
+    row((2, 5, 4, 2), lambda: layers.MaxPooling2D(3, strides=(1, 2), padding="same")),
+    row([(2, 3), (2, 3)], lambda: layers.Maximum()),
+    row([(2, 3), (2, 3)], lambda: layers.Minimum()),
+    row(
+        (2, 4, 6), lambda: layers.MultiHeadAttention(2, 3), call={"value": numbers(2, 4, 6, seed=1)}
+    ),
+    row(
+        (2, 4, 6),
+        lambda: layers.MultiHeadAttention(2, 3, value_dim=2, output_shape=5, use_bias=False),
+        call={
+            "value": numbers(2, 5, 3),
+            "key": numbers(2, 5, 2),
+            "attention_mask": numbers(2, 4, 5) < 1,
+            "return_attention_scores": True,
+        },
+    ),
+    row(
+        (2, 4, 6),
+        lambda: layers.MultiHeadAttention(2, 2, use_gate=True),
+        call={"value": numbers(2, 4, 6, seed=1), "use_causal_mask": True, "value_mask": MASK},
+    ),
+    row(
+        (6, 4, 6),
+        lambda: layers.MultiHeadAttention(2, 3, dropout=0.4, seed=1),
+        call={"value": numbers(6, 4, 6, seed=1)},
+        training="random",
+    ),
+    row([(2, 3), (2, 3), (2, 3)], lambda: layers.Multiply()),
+    row([(2, 4, 3), (2, 1, 3)], lambda: layers.Multiply()),
+    row((2, 3, 4), lambda: layers.Reshape((2, 6))),
+    row((2, 3, 4), lambda: layers.Reshape((-1, 2, 2))),
+    row((2, 4, 3), lambda: layers.SimpleRNN(2)),
+    row((2, 4, 3), lambda: layers.SimpleRNN(2, return_sequences=True, go_backwards=True)),
+    row(
+        (2, 4, 3),
+        lambda: layers.SimpleRNN(2, return_state=True, use_bias=False, activation="sigmoid"),
+        call={"mask": MASK, "initial_state": [numbers(2, 2)]},
+    ),
+    row((2, 4, 3), lambda: layers.SimpleRNN(2, stateful=True, return_sequences=True)),
+    row(
+        (8, 4, 3),
+        lambda: layers.SimpleRNN(4, dropout=0.3, recurrent_dropout=0.3, seed=1),
+        training="random",
+    ),
+    row([(2, 3), (2, 3)], lambda: layers.Subtract()),
+    row([(2, 4, 3), (2, 3)], lambda: layers.Subtract()),
+]
+
+TESTED_INSIDE = {"InputLayer", "Layer"}
+"""Without rows of their own: every row begins with an InputLayer, and Layer only holds others."""
