@@ -1,0 +1,111 @@
+//! Every layer alone, forward and backward, on one thread: a row each.
+//!
+//! Those made of products show GFLOP/s and the fraction of the FMA peak measured in the same run, the others how many
+//! input numbers they take a second. Convolutions and recurrent layers have benches of their own with more sizes.
+
+mod nets;
+mod peak;
+mod rows;
+
+use std::time::Duration;
+
+use criterion::{Criterion, criterion_group, criterion_main};
+use lamina::layers::KINDS;
+use rows::{Machine, Row, measure};
+use serde_json::{Value, json};
+
+const IMAGES: [usize; 4] = [32, 28, 28, 32];
+const SEQUENCES: [usize; 3] = [32, 64, 64];
+const ROWS: [usize; 2] = [256, 512];
+
+/// Kind, configuration, sizes of the input, operations of products forward. Backward takes twice as many.
+fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
+    let conv = 2 * 32 * 28 * 28 * 9 * 32 * 32;
+    let heads = 2 * 32 * (4 * 64 * 64 * 64 + 2 * 64 * 64 * 64);
+    let step = 2 * 32 * 64 * (64 + 64) * 64;
+    let same = json!({"filters": 32, "kernel_size": [3, 3], "padding": "same"});
+    vec![
+        ("Activation", json!({"activation": "relu"}), &ROWS, 0),
+        ("Activation", json!({"activation": "gelu"}), &ROWS, 0),
+        ("Activation", json!({"activation": "tanh"}), &ROWS, 0),
+        ("Activation", json!({"activation": "softmax"}), &ROWS, 0),
+        ("Add", json!({}), &ROWS, 0),
+        ("Average", json!({}), &ROWS, 0),
+        ("AveragePooling2D", json!({"pool_size": [2, 2]}), &IMAGES, 0),
+        ("BatchNormalization", json!({}), &IMAGES, 0),
+        ("Concatenate", json!({}), &ROWS, 0),
+        ("Conv2D", same, &IMAGES, conv),
+        ("Dense", json!({"units": 512}), &ROWS, 2 * 256 * 512 * 512),
+        (
+            "Dense",
+            json!({"units": 64, "activation": "relu"}),
+            &[32, 64],
+            2 * 32 * 64 * 64,
+        ),
+        ("Dropout", json!({"rate": 0.5}), &ROWS, 0),
+        (
+            "Embedding",
+            json!({"input_dim": 1000, "output_dim": 64}),
+            &[32, 64],
+            0,
+        ),
+        ("GRU", json!({"units": 64}), &SEQUENCES, 3 * step),
+        ("GlobalAveragePooling2D", json!({}), &IMAGES, 0),
+        ("LSTM", json!({"units": 64}), &SEQUENCES, 4 * step),
+        ("LayerNormalization", json!({}), &SEQUENCES, 0),
+        ("Masking", json!({}), &SEQUENCES, 0),
+        ("MaxPooling2D", json!({"pool_size": [2, 2]}), &IMAGES, 0),
+        ("Maximum", json!({}), &ROWS, 0),
+        ("Minimum", json!({}), &ROWS, 0),
+        (
+            "MultiHeadAttention",
+            json!({"num_heads": 4, "key_dim": 16}),
+            &SEQUENCES,
+            heads,
+        ),
+        ("Multiply", json!({}), &ROWS, 0),
+        ("Reverse", json!({}), &SEQUENCES, 0),
+        ("SimpleRNN", json!({"units": 64}), &SEQUENCES, step),
+        ("Subtract", json!({}), &ROWS, 0),
+    ]
+}
+
+/// Views and inputs do nothing that takes time.
+const WITHOUT_WORK: [&str; 3] = ["Flatten", "InputLayer", "Reshape"];
+
+fn layers(criterion: &mut Criterion) {
+    let table = table();
+    for kind in KINDS {
+        if !WITHOUT_WORK.contains(kind) && !table.iter().any(|row| row.0 == *kind) {
+            println!("{kind} has no row in benches/layers.rs");
+        }
+    }
+    let machine = Machine::new(1);
+    let mut group = criterion.benchmark_group("layers");
+    for (kind, config, input, flops) in table {
+        let what = config["activation"]
+            .as_str()
+            .map_or(String::new(), |a| format!(" {a}"));
+        let sizes: Vec<String> = input.iter().map(usize::to_string).collect();
+        let row = Row {
+            id: format!("{kind}{what} {}", sizes.join("x")),
+            kind,
+            ids: config["input_dim"].as_u64().map(|n| n as usize),
+            config,
+            input: input.to_vec(),
+            flops: (flops as f64, 2.0 * flops as f64),
+        };
+        measure(&mut group, &machine, &row);
+    }
+    group.finish();
+}
+
+criterion_group! {
+    name = benches;
+    config = Criterion::default()
+        .sample_size(10)
+        .warm_up_time(Duration::from_millis(50))
+        .measurement_time(Duration::from_millis(200));
+    targets = layers
+}
+criterion_main!(benches);
