@@ -11,7 +11,7 @@ use crate::config::parse;
 use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
 use crate::layer::Layer;
-use crate::losses::{self, Loss, LossFn, Reduction, Weights};
+use crate::losses::{self, Loss, LossFn, Operands, Reduction, Weights};
 use crate::metrics::{self, Batch, NamedMetric};
 use crate::optimizers::{OptimizerState, Segment, StateTensor};
 use crate::param::Role;
@@ -331,25 +331,24 @@ impl<F: Real> Training<F> {
             });
             let mask = output.masked.then(|| views.read(OutputPlan::MASK));
             if let (Some(loss), Some(units)) = (&asked.loss, &used.values) {
-                let place = |e: Error| e.at(format!("output {i}"));
                 let maths = asked.on_logits.as_deref().unwrap_or(&*loss.loss);
-                let (values, scale) = (
+                let on = Operands {
+                    target,
+                    prediction,
+                    shape: &output.sizes,
+                    units,
+                    weights,
+                    mask,
+                };
+                let room = (
                     views.write(OutputPlan::VALUES),
                     views.write(OutputPlan::SCALE),
                 );
-                maths.validate(target, &output.sizes).map_err(place)?;
-                maths
-                    .forward(target, prediction, &output.sizes, values)
-                    .map_err(place)?;
+                let grad =
+                    (gradients && output.grad.is_some()).then(|| views.write(OutputPlan::GRAD));
                 let value = loss
-                    .reduce(target, values, units, weights, mask, asked.weight, scale)
-                    .map_err(place)?;
-                if gradients && output.grad.is_some() {
-                    let grad = views.write(OutputPlan::GRAD);
-                    maths
-                        .backward(target, prediction, &output.sizes, scale, grad)
-                        .map_err(place)?;
-                }
+                    .step(maths, on, asked.weight, room, grad)
+                    .map_err(|e| e.at(format!("output {i}")))?;
                 total += value * asked.weight;
                 asked.mean.add(value, samples);
             }

@@ -6,6 +6,7 @@ pub mod attention;
 pub mod batch_norm;
 pub mod broadcast;
 pub mod conv;
+pub mod cross_entropy;
 pub mod denormals;
 pub mod dropout;
 pub mod exponentials;

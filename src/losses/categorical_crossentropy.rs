@@ -10,6 +10,7 @@ use super::line::{self, Line};
 use super::{Loss, check_smoothing, sizes_agree};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
+use crate::kernels::cross_entropy::Targets;
 use crate::real::Real;
 
 /// `values[i] = -sum_k t[k] log p[k]`.
@@ -133,6 +134,37 @@ impl<F: Real> Loss<F> for CategoricalCrossentropy {
             },
         );
         Ok(())
+    }
+
+    fn forward_backward(
+        &self,
+        target: &[F],
+        prediction: &[F],
+        shape: &[usize],
+        (weights, factor): (&[F], F),
+        values: &mut [F],
+        grad_prediction: &mut [F],
+    ) -> Result<bool> {
+        sizes_agree("CategoricalCrossentropy", target.len(), prediction.len())?;
+        let along = Along::new(shape, self.axis)?;
+        let Some(shares) = F::as_f32(target) else {
+            return Ok(false);
+        };
+        let (keep, add) = self.smoothing::<F>(shape);
+        let targets = Targets::Shares {
+            values: shares,
+            keep: keep.f64() as f32,
+            add: add.f64() as f32,
+        };
+        Ok(self.from_logits
+            && line::fused(
+                along,
+                prediction,
+                targets,
+                (weights, factor),
+                values,
+                grad_prediction,
+            ))
     }
 
     fn on_logits(&self, activation: &Activation) -> Option<Box<dyn Loss<F>>> {

@@ -2,6 +2,7 @@
 
 use super::alignment::Along;
 use super::{CHUNK, EPSILON};
+use crate::kernels::cross_entropy::{Targets, cross_entropy};
 use crate::kernels::exponentials::{exponentials, largest_and_sum};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
@@ -138,6 +139,29 @@ pub(super) fn map<F: Real>(along: Along, values: &mut [F], work: impl Fn(usize, 
             );
         }
     });
+}
+
+/// The cross-entropy of neighbouring `f32` logits with its gradient, in one pass; false for other lines.
+pub(super) fn fused<F: Real>(
+    along: Along,
+    x: &[F],
+    targets: Targets<'_>,
+    (weights, factor): (&[F], F),
+    values: &mut [F],
+    grad: &mut [F],
+) -> bool {
+    let (Some(x), Some(weights)) = (F::as_f32(x), F::as_f32(weights)) else {
+        return false;
+    };
+    let (Some(values), Some(grad)) = (F::as_f32_mut(values), F::as_f32_mut(grad)) else {
+        return false;
+    };
+    if along.inner != 1 || along.len == 0 {
+        return false;
+    }
+    let weights = (weights, factor.f64() as f32);
+    cross_entropy(x, along.len, targets, weights, values, grad);
+    true
 }
 
 /// Calls `work` with the index, the place and the elements of each line of `values`.

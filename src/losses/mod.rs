@@ -12,6 +12,7 @@ mod mean_squared_error;
 mod pointwise;
 mod reduction;
 mod sparse_categorical_crossentropy;
+mod step;
 
 use std::fmt::Debug;
 
@@ -28,6 +29,7 @@ pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
 pub use reduction::{Kept, Reduction, Weights};
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
+pub use step::Operands;
 
 /// What Keras keeps probabilities away from 0 and 1 by before it takes their logarithm.
 pub(crate) const EPSILON: f64 = 1e-7;
@@ -67,6 +69,22 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
         scale: &[F],
         grad_prediction: &mut [F],
     ) -> Result<()>;
+
+    /// [`Loss::forward`] and, with `scale[i] = factor * weights[i]`, [`Loss::backward`] in one pass. False if the loss has none
+    /// for these operands: then nothing has been written.
+    fn forward_backward(
+        &self,
+        target: &[F],
+        prediction: &[F],
+        prediction_shape: &[usize],
+        (weights, factor): (&[F], F),
+        values: &mut [F],
+        grad_prediction: &mut [F],
+    ) -> Result<bool> {
+        let _ = (target, prediction, prediction_shape);
+        let _ = (weights, factor, values, grad_prediction);
+        Ok(false)
+    }
 
     /// The same loss taken on what goes into `activation`, if the two together have a stable form.
     fn on_logits(&self, activation: &Activation) -> Option<Box<dyn Loss<F>>> {

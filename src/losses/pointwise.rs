@@ -3,6 +3,7 @@
 use super::alignment::Along;
 use super::{CHUNK, sizes_agree};
 use crate::error::Result;
+use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
 
@@ -31,22 +32,54 @@ pub(super) fn forward<F: Real, P: Pointwise<F>>(
     let over = F::ONE / F::of_usize(along.len);
     let rows = (CHUNK / along.len.max(1)).max(1);
     for_each_chunk_mut(values, rows, |index, values| {
-        for (row, value) in values.iter_mut().enumerate() {
-            let start = along.start(index * rows + row);
-            let sum = if along.inner == 1 {
-                let line = start..start + along.len;
-                sum_of(op, &target[line.clone()], &prediction[line])
-            } else {
-                let places = (0..along.len).map(|k| start + k * along.inner);
-                places.map(|at| op.value(target[at], prediction[at])).sum()
-            };
-            *value = sum * over;
-        }
+        let first = index * rows;
+        dispatch(Means {
+            op,
+            target,
+            prediction,
+            along,
+            first,
+            values,
+        });
+        values.iter_mut().for_each(|value| *value *= over);
     });
     Ok(())
 }
 
+/// The sums of some lines, compiled for the CPU's level.
+struct Means<'a, F, P> {
+    op: &'a P,
+    target: &'a [F],
+    prediction: &'a [F],
+    along: Along,
+    first: usize,
+    values: &'a mut [F],
+}
+
+impl<F: Real, P: Pointwise<F>> Kernel for Means<'_, F, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Along { len, inner, .. } = self.along;
+        for (row, value) in self.values.iter_mut().enumerate() {
+            let start = self.along.start(self.first + row);
+            if inner == 1 {
+                let line = start..start + len;
+                *value = sum_of(self.op, &self.target[line.clone()], &self.prediction[line]);
+                continue;
+            }
+            *value = F::ZERO;
+            for k in 0..len {
+                let at = start + k * inner;
+                *value += self.op.value(self.target[at], self.prediction[at]);
+            }
+        }
+    }
+}
+
 /// The sum over one contiguous line, in lanes and always in the same order.
+#[inline(always)]
 fn sum_of<F: Real, P: Pointwise<F>>(op: &P, target: &[F], prediction: &[F]) -> F {
     let (targets, target_rest) = target.as_chunks::<LANES>();
     let (predictions, prediction_rest) = prediction.as_chunks::<LANES>();
@@ -56,8 +89,15 @@ fn sum_of<F: Real, P: Pointwise<F>>(op: &P, target: &[F], prediction: &[F]) -> F
             lanes[lane] += op.value(t[lane], p[lane]);
         }
     }
-    let rest = target_rest.iter().zip(prediction_rest);
-    lanes.into_iter().sum::<F>() + rest.map(|(&t, &p)| op.value(t, p)).sum::<F>()
+    let mut sum = F::ZERO;
+    for lane in lanes {
+        sum += lane;
+    }
+    let mut rest = F::ZERO;
+    for (&t, &p) in target_rest.iter().zip(prediction_rest) {
+        rest += op.value(t, p);
+    }
+    sum + rest
 }
 
 /// `grad[..] = scale[i] * slope / len`, `i` being the line of the element.
@@ -77,17 +117,56 @@ pub(super) fn backward<F: Real, P: Pointwise<F>>(
     }
     let blocks = (CHUNK / block).max(1);
     for_each_chunk_mut(grad_prediction, blocks * block, |index, grads| {
-        for (i, grads) in grads.chunks_mut(block).enumerate() {
-            let outer = index * blocks + i;
-            let scale = &scale[outer * along.inner..(outer + 1) * along.inner];
-            for (k, grads) in grads.chunks_mut(along.inner).enumerate() {
-                let at = outer * block + k * along.inner;
-                let pairs = target[at..].iter().zip(&prediction[at..]);
-                for ((grad, (&t, &p)), &scale) in grads.iter_mut().zip(pairs).zip(scale) {
-                    *grad = scale * over * op.slope(t, p);
+        let start = index * blocks * block;
+        dispatch(Slopes {
+            op,
+            target: &target[start..][..grads.len()],
+            prediction: &prediction[start..][..grads.len()],
+            along,
+            scale: &scale[index * blocks * along.inner..],
+            over,
+            grads,
+        });
+    });
+    Ok(())
+}
+
+/// The gradients of some blocks of lines, compiled for the CPU's level.
+struct Slopes<'a, F, P> {
+    op: &'a P,
+    target: &'a [F],
+    prediction: &'a [F],
+    along: Along,
+    scale: &'a [F],
+    over: F,
+    grads: &'a mut [F],
+}
+
+impl<F: Real, P: Pointwise<F>> Kernel for Slopes<'_, F, P> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Along { len, inner, .. } = self.along;
+        for (i, grads) in self.grads.chunks_mut(len * inner).enumerate() {
+            let scale = &self.scale[i * inner..][..inner];
+            let at = i * len * inner;
+            let (target, prediction) = (&self.target[at..], &self.prediction[at..]);
+            if inner == 1 {
+                let factor = scale[0] * self.over;
+                for ((grad, &t), &p) in grads.iter_mut().zip(target).zip(prediction) {
+                    *grad = factor * self.op.slope(t, p);
+                }
+                continue;
+            }
+            for (k, grads) in grads.chunks_mut(inner).enumerate() {
+                let (target, prediction) = (&target[k * inner..], &prediction[k * inner..]);
+                for (((grad, &t), &p), &scale) in
+                    grads.iter_mut().zip(target).zip(prediction).zip(scale)
+                {
+                    *grad = scale * self.over * self.op.slope(t, p);
                 }
             }
         }
-    });
-    Ok(())
+    }
 }

@@ -10,6 +10,7 @@ use super::line::{self, Line};
 use super::{Loss, sizes_agree};
 use crate::error::{Error, Result};
 use crate::kernels::activation::Activation;
+use crate::kernels::cross_entropy::Targets;
 use crate::real::Real;
 
 /// `values[i] = -log p[label]`.
@@ -127,6 +128,32 @@ impl<F: Real> Loss<F> for SparseCategoricalCrossentropy {
             },
         );
         Ok(())
+    }
+
+    fn forward_backward(
+        &self,
+        target: &[F],
+        prediction: &[F],
+        shape: &[usize],
+        (weights, factor): (&[F], F),
+        values: &mut [F],
+        grad_prediction: &mut [F],
+    ) -> Result<bool> {
+        sizes_agree("SparseCategoricalCrossentropy", target.len(), values.len())?;
+        let along = Along::new(shape, self.axis)?;
+        let Some(labels) = F::as_f32(target) else {
+            return Ok(false);
+        };
+        let targets = Targets::Labels(labels, self.ignored());
+        Ok(self.from_logits
+            && line::fused(
+                along,
+                prediction,
+                targets,
+                (weights, factor),
+                values,
+                grad_prediction,
+            ))
     }
 
     fn on_logits(&self, activation: &Activation) -> Option<Box<dyn Loss<F>>> {
