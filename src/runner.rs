@@ -4,6 +4,7 @@
 //! [`Runner::prepare`] finds or makes the plan, [`Runner::input_mut`] (and `target_mut`, `weight_mut`) give the places
 //! for the data, and [`Runner::run`] does the work. Nothing is allocated once the sizes have been seen.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -41,7 +42,7 @@ pub enum Purpose {
 /// A graph that runs.
 #[derive(Debug)]
 pub struct Runner<F: Real> {
-    graph: Graph<F>,
+    graph: Arc<Graph<F>>,
     seed: u64,
     step: u64,
     placed: Option<Placed<F>>,
@@ -55,9 +56,9 @@ pub struct Runner<F: Real> {
 
 impl<F: Real> Runner<F> {
     /// A runner of `graph`; random numbers of its steps follow from `seed`.
-    pub fn new(graph: Graph<F>, seed: u64) -> Result<Self> {
+    pub fn new(graph: impl Into<Arc<Graph<F>>>, seed: u64) -> Result<Self> {
         Ok(Self {
-            graph,
+            graph: graph.into(),
             seed,
             step: 0,
             placed: None,
@@ -252,7 +253,7 @@ impl<F: Real> Runner<F> {
         };
         let (purpose, _, plan) = &mut self.plans[index];
         let purpose = *purpose;
-        let store = std::sync::Arc::clone(&placed.store);
+        let store = Arc::clone(&placed.store);
         let changes =
             matches!(purpose, Purpose::Train | Purpose::Predict(true)) || self.graph.is_stateful();
         let (mut write, mut read) = (None, None);
@@ -357,7 +358,7 @@ impl<F: Real> Runner<F> {
     /// Ends a training: averaged weights take the place of the last ones, if the optimizer averages.
     pub fn finish_training(&mut self) -> Result<()> {
         let (training, placed) = self.placed_training()?;
-        let store = std::sync::Arc::clone(&placed.store);
+        let store = Arc::clone(&placed.store);
         training.finish(store.write().values_mut())
     }
 }

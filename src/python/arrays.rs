@@ -1,6 +1,9 @@
 //! numpy arrays in and out. The only file that names numpy.
 
-use numpy::{Element, IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods};
+use ndarray::ArrayView;
+use numpy::{
+    Element, IntoPyArray, PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArrayMethods, ToPyArray,
+};
 use pyo3::prelude::*;
 
 use super::error::dtype_error;
@@ -105,6 +108,42 @@ impl<T: Element + Copy> Source<T> {
     }
 }
 
+/// An array of one number type that can be read as it is: aligned, C-contiguous, and of that type exactly.
+#[derive(Debug)]
+pub struct Plain<'a, 'py, T: Element> {
+    array: &'a Bound<'py, PyArrayDyn<T>>,
+}
+
+impl<'a, 'py, T: Element + Copy> Plain<'a, 'py, T> {
+    /// `array` if it is such an array.
+    pub fn new(array: &'a Bound<'py, PyAny>) -> Option<Self> {
+        let array = array.cast_exact::<PyArrayDyn<T>>().ok()?;
+        let is_aligned = array.data().is_aligned();
+        (is_aligned && array.is_c_contiguous()).then_some(Self { array })
+    }
+
+    /// Its sizes.
+    pub fn sizes(&self) -> &[usize] {
+        self.array.shape()
+    }
+
+    /// Whether there is no number in it.
+    pub fn is_empty(&self) -> bool {
+        self.array.is_empty()
+    }
+
+    /// Makes `values` a copy of the numbers.
+    pub fn copy_to(&self, values: &mut Vec<T>) -> PyResult<()> {
+        let guard = self
+            .array
+            .try_readonly()
+            .map_err(|e| dtype_error(e.to_string()))?;
+        values.clear();
+        values.extend_from_slice(guard.as_slice().map_err(|e| dtype_error(e.to_string()))?);
+        Ok(())
+    }
+}
+
 /// The numbers of rows, each checked to be one of `rows`.
 pub fn row_numbers(order: &Indices<'_>, rows: usize) -> PyResult<Vec<usize>> {
     let order = order.to_vec()?;
@@ -129,6 +168,17 @@ pub fn array<'py, T: Element>(
         )
         .into()
     })
+}
+
+/// A numpy array of these sizes with a copy of `values`.
+pub fn copy_of<'py, T: Element>(
+    py: Python<'py>,
+    sizes: &[usize],
+    values: &[T],
+) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    let view = ArrayView::from_shape(sizes, values)
+        .map_err(|e| Error::shape(format!("values of shape {sizes:?}"), e.to_string()))?;
+    Ok(view.to_pyarray(py))
 }
 
 /// A numpy array of row numbers.

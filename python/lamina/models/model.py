@@ -73,6 +73,7 @@ class Model(Trainer):
         self._graph: Graph | None = None
         self._runner: _core.Runner | None = None
         self._lowered: Lowered | None = None
+        self._quick = False
         self._seed: int | None = None
         if graph is not None:
             self._set_graph(graph)
@@ -87,6 +88,10 @@ class Model(Trainer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on arrays at once, or become part of another model; see `Layer.__call__`."""
+        if len(args) == 1 and not kwargs:
+            quick = self._predict_quickly(args[0])
+            if quick is not None:
+                return quick
         others = kwargs.keys() - {"training"}
         if len(args) != 1 or others or tensors_in(_tree.flatten([args, kwargs])):
             return super().__call__(*args, **kwargs)
@@ -308,6 +313,7 @@ class Model(Trainer):
             if self._seed is None:
                 self._seed = next_seed()
             self._runner = self._lowered.runner(self._seed)
+            self._quick = not self._is_subclassed() and isinstance(graph.outputs, SymbolicTensor)
             self._runner_is_new()
         return self._runner
 

@@ -27,6 +27,7 @@ class Trainer(Layer):
     _graph: Graph | None
     _runner: _core.Runner | None
     _seed: int | None
+    _quick: bool  # one array in, one array out, and nothing to trace
 
     def _prepare(self, x: Any) -> Graph:
         raise NotImplementedError
@@ -280,6 +281,9 @@ class Trainer(Layer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as in inference."""
+        quick = self._predict_quickly(x)
+        if quick is not None:
+            return quick
         graph = self._prepare(x)
         arrays = convert_inputs(graph, self._engine_dtype(), x)
         results = self._run().predict(arrays, max(1, len(arrays[0])), False, None)
@@ -290,6 +294,13 @@ class Trainer(Layer):
         self._run().reset_metrics()
 
     # ---- for this package ----
+
+    def _predict_quickly(self, x: Any) -> Any:
+        """The output for one array that needs no conversion; None for all others."""
+        runner = self._runner
+        if runner is None or not self._quick:
+            return None
+        return runner.predict_array(x)
 
     def _train_epoch(self, source: Source, called: Any, shuffle: bool) -> dict[str, float]:
         order = self._next_order if shuffle else None
