@@ -85,6 +85,7 @@ struct Pass<'a, F, R, const SLOTS: usize> {
 impl<F: Real, R: Rule<F, SLOTS>, const SLOTS: usize> Kernel for Pass<'_, F, R, SLOTS> {
     type Output = ();
 
+    #[allow(clippy::needless_range_loop)] // iterators over arrays bring closures
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self {
@@ -96,29 +97,38 @@ impl<F: Real, R: Rule<F, SLOTS>, const SLOTS: usize> Kernel for Pass<'_, F, R, S
         } = self;
         let len = weights.len();
         let whole = len - len % LANES;
-        // Lanes are read before any is written, so the compiler need not fear that the slices overlap.
+        // Lanes are read before any is written, so the compiler need not fear that the slices overlap. No closures: they
+        // would be compiled for the baseline CPU and called for every lane.
         for at in (0..whole).step_by(LANES) {
             let mut w: [F; LANES] = read(weights, at);
             let g: [F; LANES] = read(grads, at);
-            let mut s: [[F; LANES]; SLOTS] =
-                std::array::from_fn(|slot| read(slots, slot * len + at));
+            let mut s = [[F::ZERO; LANES]; SLOTS];
+            for slot in 0..SLOTS {
+                s[slot] = read(slots, slot * len + at);
+            }
             for lane in 0..LANES {
-                let mut slots = s.map(|slot| slot[lane]);
-                w[lane] = element(rule, common, w[lane], g[lane], &mut slots);
-                for (s, slot) in s.iter_mut().zip(slots) {
-                    s[lane] = slot;
+                let mut each = [F::ZERO; SLOTS];
+                for slot in 0..SLOTS {
+                    each[slot] = s[slot][lane];
+                }
+                w[lane] = element(rule, common, w[lane], g[lane], &mut each);
+                for slot in 0..SLOTS {
+                    s[slot][lane] = each[slot];
                 }
             }
             weights[at..at + LANES].copy_from_slice(&w);
-            for (slot, s) in s.iter().enumerate() {
-                slots[slot * len + at..][..LANES].copy_from_slice(s);
+            for slot in 0..SLOTS {
+                slots[slot * len + at..][..LANES].copy_from_slice(&s[slot]);
             }
         }
         for at in whole..len {
-            let mut s: [F; SLOTS] = std::array::from_fn(|slot| slots[slot * len + at]);
-            weights[at] = element(rule, common, weights[at], grads[at], &mut s);
-            for (slot, s) in s.into_iter().enumerate() {
-                slots[slot * len + at] = s;
+            let mut each = [F::ZERO; SLOTS];
+            for slot in 0..SLOTS {
+                each[slot] = slots[slot * len + at];
+            }
+            weights[at] = element(rule, common, weights[at], grads[at], &mut each);
+            for slot in 0..SLOTS {
+                slots[slot * len + at] = each[slot];
             }
         }
     }
