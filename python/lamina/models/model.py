@@ -187,7 +187,9 @@ class Model(Trainer):
 
     # ---- files and copies ----
 
-    def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
+    def save(
+        self, filepath: str | os.PathLike[str], overwrite: bool = True, zipped: None = None
+    ) -> None:
         """Write the whole model into one file: layers, weights, compile state, optimizer, step.
 
         The file is written beside the old one and put in its place at the end, so that a full disk
@@ -196,19 +198,46 @@ class Model(Trainer):
         Args:
             filepath: Where to; `.lamina` is the usual ending.
             overwrite: Replace an existing file; otherwise that is an error.
+            zipped: Not supported; only None.
 
         Raises:
+            ConfigError: zipped.
             FileError: the file exists and may not be replaced, cannot be written, or its ending
                 belongs to another format (.keras, .h5).
         """
         from lamina.models.saving import save_model  # needed seldom, keeps the import short
 
+        if zipped is not None:
+            raise ConfigError(
+                f"{self._title()}: zipped is not supported, got {zipped!r}. "
+                "Leave it None: the model is always one file"
+            )
         save_model(self, filepath, overwrite)
 
-    def save_weights(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """Write the weights alone into one file; see `save`."""
+    def save_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: None = None,
+    ) -> None:
+        """Write the weights alone into one file; see `save`.
+
+        Args:
+            filepath: Where to.
+            overwrite: Replace an existing file; otherwise that is an error.
+            max_shard_size: Not supported; only None.
+
+        Raises:
+            ConfigError: a max_shard_size.
+            FileError: the file exists and may not be replaced, or cannot be written.
+        """
         from lamina.models.saving import save_weights  # needed seldom, keeps the import short
 
+        if max_shard_size is not None:
+            raise ConfigError(
+                f"{self._title()}: max_shard_size is not supported, got {max_shard_size!r}. "
+                "Leave it None: the weights are always one file"
+            )
         save_weights(self, filepath, overwrite)
 
     def load_weights(self, filepath: str | os.PathLike[str], skip_mismatch: bool = False) -> None:

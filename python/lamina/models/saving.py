@@ -57,7 +57,10 @@ def save_weights(model: Layer, path: Path, overwrite: bool) -> None:
 
 
 def load_model(
-    filepath: Path, custom_objects: Mapping[str, Any] | None = None, compile: bool = True
+    filepath: Path,
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
 ) -> Model:
     """Read a model that `model.save` wrote; training goes on bit for bit where it stopped.
 
@@ -65,6 +68,7 @@ def load_model(
         filepath: Where from.
         custom_objects: Classes of your own the model uses, by name.
         compile: Compile the model as it was, and take up the optimizer's state.
+        safe_mode: Without effect: a file of lamina's never runs code.
 
     Raises:
         FileError: no such file, not one of lamina's, or damaged.
