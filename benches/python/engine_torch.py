@@ -1,155 +1,89 @@
-"""The ten workloads in PyTorch: eager, fused optimizers, channels-last images."""
+"""PyTorch at its best here: eager, fused optimizer, channels-last images; `compile` on demand."""
 
 from __future__ import annotations
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import nn
-from workloads import RESNET, WORKLOADS
-
-
-class Permute(nn.Module):
-    """Images come as NHWC; in memory this is already PyTorch's channels-last form."""
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x.permute(0, 3, 1, 2)
-
-
-class Last(nn.Module):
-    """The last output of a recurrent layer."""
-
-    def __init__(self, layer: nn.Module, *, both: bool = False, every: bool = False) -> None:
-        super().__init__()
-        self.layer, self.both, self.every = layer, both, every
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y, _ = self.layer(x)
-        if self.every:
-            return y
-        half = y.shape[-1] // 2
-        return torch.cat([y[:, -1, :half], y[:, 0, half:]], -1) if self.both else y[:, -1]
-
-
-def _conv_block(i: int, o: int, stride: int = 1) -> list[nn.Module]:
-    return [nn.Conv2d(i, o, 3, stride, 1, bias=False), nn.BatchNorm2d(o), nn.ReLU()]
-
-
-class Residual(nn.Module):
-    """A block of a residual network."""
-
-    def __init__(self, i: int, o: int, stride: int) -> None:
-        super().__init__()
-        self.main = nn.Sequential(*_conv_block(i, o, stride), *_conv_block(o, o)[:2])
-        short = nn.Sequential(nn.Conv2d(i, o, 1, stride, bias=False), nn.BatchNorm2d(o))
-        self.short = short if stride != 1 or i != o else nn.Identity()
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return F.relu(self.main(x) + self.short(x))
-
-
-class Block(nn.Module):
-    """A causal transformer block, normalised before."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.norm1, self.norm2 = nn.LayerNorm(128), nn.LayerNorm(128)
-        self.qkv, self.out = nn.Linear(128, 384), nn.Linear(128, 128)
-        self.feed = nn.Sequential(nn.Linear(128, 512), nn.GELU(), nn.Linear(512, 128))
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        b, t, d = x.shape
-        q, k, v = self.qkv(self.norm1(x)).view(b, t, 3, 4, 32).permute(2, 0, 3, 1, 4)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
-        x = x + self.out(y.transpose(1, 2).reshape(b, t, d))
-        return x + self.feed(self.norm2(x))
-
-
-class Transformer(nn.Module):
-    """Four blocks between an embedding and an output layer."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.tokens, self.places = nn.Embedding(96, 128), nn.Embedding(128, 128)
-        self.rest = nn.Sequential(
-            *[Block() for _ in range(4)], nn.LayerNorm(128), nn.Linear(128, 96)
-        )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.rest(self.tokens(x) + self.places(torch.arange(128)))
-
-
-def _model(key: str) -> nn.Module:
-    s, lin = nn.Sequential, nn.Linear
-    pool = [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
-    match key:
-        case "w1":
-            return s(lin(64, 64), nn.ReLU(), lin(64, 64), nn.ReLU(), lin(64, 10))
-        case "w2":
-            hidden = [lin(512, 512), nn.ReLU(), nn.Dropout(0.2)]
-            return s(lin(784, 512), nn.ReLU(), nn.Dropout(0.2), *hidden, lin(512, 10))
-        case "w3":
-            return s(lin(1024, 4096), nn.GELU(), lin(4096, 4096), nn.GELU(), lin(4096, 1024))
-        case "w4":
-            convolutions = [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU()]
-            dense = [lin(9216, 128), nn.ReLU(), nn.Dropout(0.5), lin(128, 10)]
-            return s(
-                Permute(), *convolutions, nn.MaxPool2d(2), nn.Dropout(0.25), nn.Flatten(), *dense
-            )
-        case "w5":
-            stages: list[nn.Module] = []
-            for i, o in ((3, 64), (64, 128), (128, 256)):
-                stages += (
-                    _conv_block(i, o) + _conv_block(o, o) + ([nn.MaxPool2d(2)] if o < 256 else [])
-                )
-            return s(Permute(), *stages, *pool, lin(256, 10))
-        case "w6":
-            return s(Last(nn.LSTM(64, 128, batch_first=True)), lin(128, 10))
-        case "w7":
-            gru = nn.GRU(40, 128, 2, batch_first=True, bidirectional=True)
-            return s(Last(gru, both=True), lin(256, 10))
-        case "w8":
-            return s(
-                nn.Embedding(96, 64),
-                Last(nn.LSTM(64, 256, batch_first=True), every=True),
-                lin(256, 96),
-            )
-        case "w9":
-            return Transformer()
-        case _:
-            blocks, i = [], 64
-            for o, stride in RESNET:
-                blocks.append(Residual(i, o, stride))
-                i = o
-            return s(Permute(), *_conv_block(3, 64), *blocks, *pool, lin(512, 10))
+import torch_models
+from torch.utils.data import DataLoader, TensorDataset
+from workloads import WORKLOADS, Task
 
 
 class Engine:
-    """Steps of a workload over data that are tensors already."""
+    """A workload in PyTorch."""
 
-    name = "torch"
-
-    def __init__(self, key: str, x: np.ndarray, y: np.ndarray, threads: int) -> None:
+    def __init__(self, key: str, threads: int, options: set[str]) -> None:
         torch.set_num_threads(threads)
-        work = WORKLOADS[key]
-        self.net, self.batch, self.classes = _model(key), work.batch, work.classes
-        if len(work.x) == 3:
+        self.work, self.compiles = WORKLOADS[key], "compile" in options
+        self.net = torch_models.model(key)
+        if len(self.work.x) == 3:
             self.net = self.net.to(memory_format=torch.channels_last)
-        self.x = torch.from_numpy(x).long() if work.vocabulary else torch.from_numpy(x)
-        self.y = torch.from_numpy(y).long() if work.classes else torch.from_numpy(y)
-        sgd = torch.optim.SGD(self.net.parameters(), 0.01, momentum=0.9, fused=True)
-        adam = torch.optim.Adam(self.net.parameters(), 1e-3, fused=True)
-        self.optimizer = adam if work.optimizer == "adam" else sgd
-        self.run()
+        weights = self.net.parameters()
+        match self.work.optimizer:
+            case "adam":
+                self.optimizer = torch.optim.Adam(weights, 1e-3, fused=True)
+            case "adamw":
+                self.optimizer = torch.optim.AdamW(weights, 1e-3, weight_decay=0.01, fused=True)
+            case _:
+                self.optimizer = torch.optim.SGD(weights, 0.01, momentum=0.9, fused=True)
 
-    def run(self) -> None:
-        """One pass over the data."""
-        for i in range(0, len(self.x), self.batch):
+    def _tensors(self, x: np.ndarray, y: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
+        inputs = torch.from_numpy(x).long() if self.work.vocabulary else torch.from_numpy(x)
+        return inputs, torch.from_numpy(y).long() if self.work.classes else torch.from_numpy(y)
+
+    def _loss(self, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        out = self.net(x)
+        if self.work.classes:
+            return F.cross_entropy(out.reshape(-1, self.work.classes), y.reshape(-1))
+        return F.mse_loss(out, y)
+
+    def train(self, x: np.ndarray, y: np.ndarray) -> dict[str, Task]:
+        """Steps over data that are tensors already."""
+        inputs, targets = self._tensors(x, y)
+        batch = self.work.batch
+
+        def task(loss_of: Task) -> Task:
+            def run() -> None:
+                for i in range(0, len(inputs), batch):
+                    self.optimizer.zero_grad(set_to_none=True)
+                    loss_of(inputs[i : i + batch], targets[i : i + batch]).backward()
+                    self.optimizer.step()
+
+            return run
+
+        tasks = {"torch": task(self._loss)}
+        if self.compiles:
+            tasks["torch compile"] = task(torch.compile(self._loss))
+        return tasks
+
+    def fit(self, x: np.ndarray, y: np.ndarray) -> dict[str, Task]:
+        """An epoch over shuffled rows: with a DataLoader, and with a permutation by hand."""
+        inputs, targets = self._tensors(x, y)
+        loader = DataLoader(TensorDataset(inputs, targets), self.work.batch, shuffle=True)
+
+        def step(x: torch.Tensor, y: torch.Tensor) -> None:
             self.optimizer.zero_grad(set_to_none=True)
-            out, y = self.net(self.x[i : i + self.batch]), self.y[i : i + self.batch]
-            if self.classes:
-                loss = F.cross_entropy(out.reshape(-1, self.classes), y.reshape(-1))
-            else:
-                loss = F.mse_loss(out, y)
-            loss.backward()
+            self._loss(x, y).backward()
             self.optimizer.step()
+
+        def by_loader() -> None:
+            for x, y in loader:
+                step(x, y)
+
+        def by_hand() -> None:
+            for rows in torch.randperm(len(inputs)).split(self.work.batch):
+                step(inputs[rows], targets[rows])
+
+        return {"torch DataLoader": by_loader, "torch": by_hand}
+
+    def infer(self, x: np.ndarray) -> dict[str, Task]:
+        """One batch in inference mode, from numpy to numpy."""
+        self.net.eval()
+
+        def run() -> np.ndarray:
+            with torch.inference_mode():
+                data = torch.from_numpy(x)
+                return self.net(data.long() if self.work.vocabulary else data).numpy()
+
+        return {"torch": run}

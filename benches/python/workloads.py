@@ -6,10 +6,14 @@ form, convolutions under a BatchNormalization without bias.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+Task = Callable[[], Any]
+"""What is timed: a pass over some batches, or one prediction."""
 
 
 @dataclass(frozen=True)
@@ -23,19 +27,23 @@ class Workload:
     optimizer: str
     about: str
     vocabulary: int = 0
+    steps: int = 1
+    """Batches in a pass."""
+    infers: bool = False
+    """Prediction is measured, too."""
 
 
 WORKLOADS = {
-    "w1": Workload("mlp-tiny", 32, (64,), 10, "adam", "64-64-64-10 ReLU"),
-    "w2": Workload("mlp-mnist", 128, (784,), 10, "adam", "784-512-512-10 ReLU, dropout 0.2"),
-    "w3": Workload("mlp-wide", 256, (1024,), 0, "sgd", "1024-4096-4096-1024 GELU, MSE"),
-    "w4": Workload("cnn-mnist", 64, (28, 28, 1), 10, "adam", "2 conv, pool, dropout, 2 dense"),
-    "w5": Workload("cnn-cifar", 64, (32, 32, 3), 10, "sgd", "6 conv with batch norm"),
-    "w6": Workload("lstm-seq", 32, (100, 64), 10, "adam", "LSTM 128, last state"),
-    "w7": Workload("bigru", 32, (50, 40), 10, "adam", "2-layer bidirectional GRU 128"),
-    "w8": Workload("char-lm", 64, (64,), 96, "adam", "embedding 64, LSTM 256", 96),
-    "w9": Workload("transformer-lm", 16, (128,), 96, "adam", "4 causal blocks of 128", 96),
-    "w10": Workload("resnet-18", 32, (32, 32, 3), 10, "sgd", "ResNet-18 with CIFAR stem"),
+    "w1": Workload("mlp-tiny", 32, (64,), 10, "adam", "64-64-64-10 ReLU", 0, 192, True),
+    "w2": Workload("mlp-mnist", 128, (784,), 10, "adam", "784-512-512-10, dropout", 0, 32, True),
+    "w3": Workload("mlp-wide", 256, (1024,), 0, "sgd", "1024-4096-4096-1024 GELU, MSE", 0, 1),
+    "w4": Workload("cnn-mnist", 64, (28, 28, 1), 10, "adam", "2 conv, 2 dense", 0, 6, True),
+    "w5": Workload("cnn-cifar", 64, (32, 32, 3), 10, "sgd", "6 conv with batch norm", 0, 1),
+    "w6": Workload("lstm-seq", 32, (100, 64), 10, "adam", "LSTM 128, last state", 0, 8, True),
+    "w7": Workload("bigru", 32, (50, 40), 10, "adam", "2-layer bidirectional GRU 128", 0, 4),
+    "w8": Workload("char-lm", 64, (64,), 96, "adam", "embedding 64, LSTM 256", 96, 4),
+    "w9": Workload("transformer-lm", 16, (128,), 96, "adamw", "4 causal blocks", 96, 3, True),
+    "w10": Workload("resnet-18", 32, (32, 32, 3), 10, "sgd", "ResNet-18, CIFAR stem", 0, 1),
 }
 
 RESNET = ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
@@ -50,7 +58,9 @@ def data(key: str, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
     x = random.standard_normal((n, *work.x), dtype=np.float32)
     if work.classes == 0:
         return x, random.standard_normal((n, 1024), dtype=np.float32)
-    return x, random.integers(0, work.classes, n).astype(np.int32)
+    # Labels depend on the inputs, so that the loss can fall.
+    plane = np.random.default_rng(99).standard_normal((x[0].size, 10), dtype=np.float32)
+    return x, (x.reshape(n, -1) @ plane).argmax(1).astype(np.int32)
 
 
 def _dense(rows: int, i: int, o: int, first: bool = False) -> int:
@@ -110,8 +120,3 @@ def flops(key: str) -> int:
                 total += _conv(b, hw, 1, i, o) if stride != 1 or i != o else 0
                 i = o
             return total + _dense(b, 512, 10)
-
-
-def gigaflops(key: str) -> float:
-    """The same in units of 1e9."""
-    return flops(key) / math.pow(10, 9)
