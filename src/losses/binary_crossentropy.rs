@@ -47,7 +47,7 @@ struct OnProbabilities<F> {
     high: F,
 }
 
-fn smooth<F: Real>(target: F, smoothing: F) -> F {
+pub(super) fn smooth<F: Real>(target: F, smoothing: F) -> F {
     target * (F::ONE - smoothing) + F::of(0.5) * smoothing
 }
 
@@ -89,18 +89,39 @@ impl<F: Real> Pointwise<F> for OnProbabilities<F> {
     }
 }
 
+/// The shape of means over `axis`.
+pub(super) fn means_over(axis: i64, target: &[usize], prediction: &[usize]) -> Result<Vec<usize>> {
+    let shape = align(target, prediction)?;
+    if axis != -1 && shape != prediction {
+        return Err(Error::shape(
+            format!(
+                "targets of the predictions' shape {} with axis={axis}",
+                Shape::known(prediction)
+            ),
+            format!("targets of shape {}", Shape::known(target)),
+        ));
+    }
+    Ok(without(&shape, canonical(axis, shape.len())?))
+}
+
+/// Where the lines of `means_over` lie.
+pub(super) fn along(
+    axis: i64,
+    predictions: usize,
+    values: usize,
+    shape: &[usize],
+) -> Result<Along> {
+    match axis {
+        -1 => Along::values(predictions, values, shape),
+        axis => Along::new(shape, axis),
+    }
+}
+
 impl BinaryCrossentropy {
     /// The same, or an error if a field is out of range.
     pub(super) fn checked(self) -> Result<Self> {
         check_smoothing("BinaryCrossentropy", self.label_smoothing)?;
         Ok(self)
-    }
-
-    fn along(&self, predictions: usize, values: usize, shape: &[usize]) -> Result<Along> {
-        match self.axis {
-            -1 => Along::values(predictions, values, shape),
-            axis => Along::new(shape, axis),
-        }
     }
 
     fn probabilities<F: Real>(&self) -> OnProbabilities<F> {
@@ -118,21 +139,7 @@ impl<F: Real> Loss<F> for BinaryCrossentropy {
     }
 
     fn check(&self, target: &[usize], prediction: &[usize]) -> Result<Vec<usize>> {
-        let inner = || {
-            let shape = align(target, prediction)?;
-            if self.axis != -1 && shape != prediction {
-                return Err(Error::shape(
-                    format!(
-                        "targets of the predictions' shape {} with axis={}",
-                        Shape::known(prediction),
-                        self.axis
-                    ),
-                    format!("targets of shape {}", Shape::known(target)),
-                ));
-            }
-            Ok(without(&shape, canonical(self.axis, shape.len())?))
-        };
-        inner().map_err(|e: Error| e.at("BinaryCrossentropy"))
+        means_over(self.axis, target, prediction).map_err(|e| e.at("BinaryCrossentropy"))
     }
 
     fn forward(
@@ -142,7 +149,7 @@ impl<F: Real> Loss<F> for BinaryCrossentropy {
         shape: &[usize],
         values: &mut [F],
     ) -> Result<()> {
-        let along = self.along(prediction.len(), values.len(), shape)?;
+        let along = along(self.axis, prediction.len(), values.len(), shape)?;
         if self.from_logits {
             let op = OnLogits {
                 smoothing: F::of(self.label_smoothing),
@@ -161,7 +168,7 @@ impl<F: Real> Loss<F> for BinaryCrossentropy {
         scale: &[F],
         grad_prediction: &mut [F],
     ) -> Result<()> {
-        let along = self.along(prediction.len(), scale.len(), shape)?;
+        let along = along(self.axis, prediction.len(), scale.len(), shape)?;
         if self.from_logits {
             let op = OnLogits {
                 smoothing: F::of(self.label_smoothing),

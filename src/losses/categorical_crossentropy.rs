@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::alignment::{Along, align, canonical, without};
 use super::line::{self, Line};
 use super::{Loss, check_smoothing, sizes_agree};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::kernels::activation::Activation;
 use crate::kernels::cross_entropy::Targets;
 use crate::real::Real;
@@ -41,15 +41,33 @@ impl CategoricalCrossentropy {
         check_smoothing("CategoricalCrossentropy", self.label_smoothing)?;
         Ok(self)
     }
+}
 
-    /// A smoothed target is `t * keep + add`. Keras counts the classes along the last axis, whatever `axis` is.
-    fn smoothing<F: Real>(&self, shape: &[usize]) -> (F, F) {
-        let classes = shape.last().copied().unwrap_or(1).max(1);
-        (
-            F::of(1.0 - self.label_smoothing),
-            F::of(self.label_smoothing / classes as f64),
-        )
-    }
+/// A smoothed target is `t * keep + add`. Keras counts the classes along the last axis, whatever `axis` is.
+pub(super) fn smoothing<F: Real>(label_smoothing: f64, shape: &[usize]) -> (F, F) {
+    let classes = shape.last().copied().unwrap_or(1).max(1);
+    (
+        F::of(1.0 - label_smoothing),
+        F::of(label_smoothing / classes as f64),
+    )
+}
+
+/// The shape of one value per line of classes along `axis`, for one-hot targets.
+pub(super) fn one_hot_lines(
+    axis: i64,
+    target: &[usize],
+    prediction: &[usize],
+) -> Result<Vec<usize>> {
+    let axis = canonical(axis, prediction.len())?;
+    let values = without(prediction, axis);
+    align(target, prediction).map_err(|error| {
+        if target == values || matches!(target, [first @ .., _] if first == values) {
+            error.remedy("Use SparseCategoricalCrossentropy for class labels.")
+        } else {
+            error
+        }
+    })?;
+    Ok(values)
 }
 
 impl<F: Real> Loss<F> for CategoricalCrossentropy {
@@ -58,19 +76,7 @@ impl<F: Real> Loss<F> for CategoricalCrossentropy {
     }
 
     fn check(&self, target: &[usize], prediction: &[usize]) -> Result<Vec<usize>> {
-        let inner = || {
-            let axis = canonical(self.axis, prediction.len())?;
-            let values = without(prediction, axis);
-            align(target, prediction).map_err(|error| {
-                if target == values || without(target, target.len().saturating_sub(1)) == values {
-                    error.remedy("Use SparseCategoricalCrossentropy for class labels.")
-                } else {
-                    error
-                }
-            })?;
-            Ok(values)
-        };
-        inner().map_err(|e: Error| e.at("CategoricalCrossentropy"))
+        one_hot_lines(self.axis, target, prediction).map_err(|e| e.at("CategoricalCrossentropy"))
     }
 
     fn forward(
@@ -81,7 +87,7 @@ impl<F: Real> Loss<F> for CategoricalCrossentropy {
         values: &mut [F],
     ) -> Result<()> {
         sizes_agree("CategoricalCrossentropy", target.len(), prediction.len())?;
-        let (keep, add) = self.smoothing(shape);
+        let (keep, add) = smoothing(self.label_smoothing, shape);
         line::map(Along::new(shape, self.axis)?, values, |_, at| {
             let (t, x) = (Line::new(target, at), Line::new(prediction, at));
             let t = |k| t.get(k) * keep + add;
@@ -109,7 +115,7 @@ impl<F: Real> Loss<F> for CategoricalCrossentropy {
         grad_prediction: &mut [F],
     ) -> Result<()> {
         sizes_agree("CategoricalCrossentropy", target.len(), prediction.len())?;
-        let (keep, add) = self.smoothing(shape);
+        let (keep, add) = smoothing(self.label_smoothing, shape);
         line::for_each_mut(
             Along::new(shape, self.axis)?,
             grad_prediction,
@@ -150,7 +156,7 @@ impl<F: Real> Loss<F> for CategoricalCrossentropy {
         let Some(shares) = F::as_f32(target) else {
             return Ok(false);
         };
-        let (keep, add) = self.smoothing::<F>(shape);
+        let (keep, add) = smoothing::<F>(self.label_smoothing, shape);
         let targets = Targets::Shares {
             values: shares,
             keep: keep.f64() as f32,

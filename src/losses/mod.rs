@@ -5,12 +5,26 @@
 
 pub mod alignment;
 mod binary_crossentropy;
+mod binary_focal_crossentropy;
 mod categorical_crossentropy;
+mod categorical_focal_crossentropy;
+mod circle;
+mod cosine_similarity;
+mod ctc;
+mod gaussian_negative_log_likelihood;
+mod generalized_cross_entropy;
+mod hinge;
+mod kl_divergence;
 mod line;
 mod mean_absolute_error;
 mod mean_squared_error;
+mod overlap;
 mod pointwise;
+mod poisson;
+mod quantile;
 mod reduction;
+mod relative_errors;
+mod robust_errors;
 mod sparse_categorical_crossentropy;
 mod step;
 
@@ -22,12 +36,28 @@ use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Known};
 use crate::kernels::activation::Activation;
 use crate::real::Real;
+use overlap::{DiceFields, TverskyFields};
+use pointwise::LastAxisMean;
 
 pub use binary_crossentropy::BinaryCrossentropy;
+pub use binary_focal_crossentropy::BinaryFocalCrossentropy;
 pub use categorical_crossentropy::CategoricalCrossentropy;
+pub use categorical_focal_crossentropy::CategoricalFocalCrossentropy;
+pub use circle::Circle;
+pub use cosine_similarity::CosineSimilarity;
+pub use ctc::Ctc;
+pub use gaussian_negative_log_likelihood::GaussianNegativeLogLikelihood;
+pub use generalized_cross_entropy::CategoricalGeneralizedCrossEntropy;
+pub use hinge::{CategoricalHinge, Hinge};
+pub use kl_divergence::KLDivergence;
 pub use mean_absolute_error::MeanAbsoluteError;
 pub use mean_squared_error::MeanSquaredError;
+pub use overlap::Overlap;
+pub use poisson::Poisson;
+pub use quantile::Quantile;
 pub use reduction::{Kept, Reduction, Weights};
+pub use relative_errors::{MeanAbsolutePercentageError, MeanSquaredLogarithmicError};
+pub use robust_errors::{Huber, LogCosh};
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
 pub use step::Operands;
 
@@ -96,6 +126,11 @@ pub trait Loss<F: Real>: Debug + Send + Sync {
     fn ignored_class(&self) -> Option<F> {
         None
     }
+
+    /// Units of value 0 do not count in means.
+    fn counts_only_positive(&self) -> bool {
+        false
+    }
 }
 
 /// A loss with its reduction and name, as `compile(loss=…)` takes it.
@@ -112,19 +147,67 @@ pub struct LossFn<F> {
 /// The losses by name.
 pub const KNOWN: &[Known] = &[
     Known::with("BinaryCrossentropy", &["bce"]),
+    Known::new("BinaryFocalCrossentropy"),
+    Known::new("CTC"),
     Known::new("CategoricalCrossentropy"),
+    Known::new("CategoricalFocalCrossentropy"),
+    Known::new("CategoricalGeneralizedCrossEntropy"),
+    Known::new("CategoricalHinge"),
+    Known::new("Circle"),
+    Known::new("CosineSimilarity"),
+    Known::new("Dice"),
+    Known::new("GaussianNegativeLogLikelihood"),
+    Known::new("Hinge"),
+    Known::new("Huber"),
+    Known::with("KLDivergence", &["kld"]),
+    Known::new("LogCosh"),
     Known::with("MeanAbsoluteError", &["mae"]),
+    Known::with("MeanAbsolutePercentageError", &["mape"]),
     Known::with("MeanSquaredError", &["mse"]),
+    Known::with("MeanSquaredLogarithmicError", &["msle"]),
+    Known::new("Poisson"),
+    Known::with("Quantile", &["pinball"]),
     Known::new("SparseCategoricalCrossentropy"),
+    Known::new("SquaredHinge"),
+    Known::new("Tversky"),
 ];
 
 /// Builds the maths of a loss from its fields: shared with the metrics of the same name.
 pub(crate) fn build<F: Real>(id: &Identifier) -> Result<Box<dyn Loss<F>>> {
+    let hinge = |squared| id.no_fields().map(|()| Box::new(Hinge { squared }));
     Ok(match id.class_name {
         "BinaryCrossentropy" => Box::new(id.fields::<BinaryCrossentropy>()?.checked()?),
+        "BinaryFocalCrossentropy" => Box::new(id.fields::<BinaryFocalCrossentropy>()?.checked()?),
+        "CTC" => Box::new(id.fields::<Ctc>()?),
         "CategoricalCrossentropy" => Box::new(id.fields::<CategoricalCrossentropy>()?.checked()?),
-        "MeanAbsoluteError" => Box::new(id.fields::<MeanAbsoluteError>()?),
-        "MeanSquaredError" => Box::new(id.fields::<MeanSquaredError>()?),
+        "CategoricalFocalCrossentropy" => {
+            Box::new(id.fields::<CategoricalFocalCrossentropy>()?.checked()?)
+        }
+        "CategoricalGeneralizedCrossEntropy" => {
+            let fields = id.fields::<CategoricalGeneralizedCrossEntropy>()?;
+            Box::new(fields.checked()?)
+        }
+        "CategoricalHinge" => Box::new(id.fields::<CategoricalHinge>()?),
+        "Circle" => Box::new(id.fields::<Circle>()?),
+        "CosineSimilarity" => Box::new(id.fields::<CosineSimilarity>()?),
+        "Dice" => Box::new(Overlap::from(id.fields::<DiceFields>()?)),
+        "GaussianNegativeLogLikelihood" => Box::new(id.fields::<GaussianNegativeLogLikelihood>()?),
+        "Hinge" => hinge(false)?,
+        "Huber" => Box::new(LastAxisMean(id.fields::<Huber>()?.checked()?)),
+        "KLDivergence" => Box::new(id.fields::<KLDivergence>()?),
+        "LogCosh" => Box::new(LastAxisMean(id.fields::<LogCosh>()?)),
+        "MeanAbsoluteError" => Box::new(LastAxisMean(id.fields::<MeanAbsoluteError>()?)),
+        "MeanAbsolutePercentageError" => {
+            Box::new(LastAxisMean(id.fields::<MeanAbsolutePercentageError>()?))
+        }
+        "MeanSquaredError" => Box::new(LastAxisMean(id.fields::<MeanSquaredError>()?)),
+        "MeanSquaredLogarithmicError" => {
+            Box::new(LastAxisMean(id.fields::<MeanSquaredLogarithmicError>()?))
+        }
+        "Poisson" => Box::new(LastAxisMean(id.fields::<Poisson>()?)),
+        "Quantile" => Box::new(LastAxisMean(id.fields::<Quantile>()?.checked()?)),
+        "SquaredHinge" => hinge(true)?,
+        "Tversky" => Box::new(Overlap::from(id.fields::<TverskyFields>()?)),
         _ => Box::new(id.fields::<SparseCategoricalCrossentropy>()?),
     })
 }
@@ -147,7 +230,7 @@ impl<F: Real> LossFn<F> {
         id.take_dtype(F::DTYPE)?;
         let name = id
             .take_string("name")?
-            .unwrap_or_else(|| snake_case(id.class_name));
+            .unwrap_or_else(|| default_name(id.class_name));
         Ok(Self {
             loss: build(&id)?,
             reduction,
@@ -169,7 +252,7 @@ impl<F: Real> LossFn<F> {
         factor: f64,
         scale: &mut [F],
     ) -> Result<f64> {
-        let kept = self.kept(target, values.len(), mask)?;
+        let kept = self.kept(target, values, mask)?;
         self.reduction
             .reduce(values, units, weights, kept, factor, scale)
     }
@@ -184,7 +267,7 @@ impl<F: Real> LossFn<F> {
         mask: Option<&[F]>,
         scratch: &mut [F],
     ) -> Result<()> {
-        let kept = self.kept(target, values.len(), mask)?;
+        let kept = self.kept(target, values, mask)?;
         self.reduction.weigh(units, weights, kept, scratch)?;
         values
             .iter_mut()
@@ -196,11 +279,16 @@ impl<F: Real> LossFn<F> {
     fn kept<'a>(
         &self,
         target: &'a [F],
-        units: usize,
+        values: &'a [F],
         mask: Option<&'a [F]>,
     ) -> Result<Kept<'a, F>> {
-        Kept::new(units, mask, target, self.loss.ignored_class())
-            .map_err(|e| e.at(self.loss.kind()))
+        let kept = Kept::new(values.len(), mask, target, self.loss.ignored_class())
+            .map_err(|e| e.at(self.loss.kind()))?;
+        Ok(if self.loss.counts_only_positive() {
+            kept.positive(values)
+        } else {
+            kept
+        })
     }
 }
 
@@ -242,6 +330,16 @@ impl Task {
         } else {
             Self::Categorical
         }
+    }
+}
+
+/// The name a loss is reported under by default: Keras calls Huber's `huber_loss`.
+fn default_name(class_name: &str) -> String {
+    match class_name {
+        "CTC" => "ctc".to_owned(),
+        "Huber" => "huber_loss".to_owned(),
+        "KLDivergence" => "kl_divergence".to_owned(),
+        other => snake_case(other),
     }
 }
 

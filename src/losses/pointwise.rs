@@ -1,7 +1,9 @@
 //! Losses that are the mean of a function of one target and one prediction: the loops they share.
 
+use std::fmt::Debug;
+
 use super::alignment::Along;
-use super::{CHUNK, sizes_agree};
+use super::{CHUNK, Loss, mean_lines, sizes_agree};
 use crate::error::Result;
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
@@ -18,6 +20,43 @@ pub(super) trait Pointwise<F>: Sync {
     fn value(&self, target: F, prediction: F) -> F;
     /// The derivative of the loss by the prediction.
     fn slope(&self, target: F, prediction: F) -> F;
+}
+
+/// The loss that is the mean of a function over the last axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct LastAxisMean<P>(pub P);
+
+impl<F: Real, P: Pointwise<F> + Debug + Send> Loss<F> for LastAxisMean<P> {
+    fn kind(&self) -> &'static str {
+        P::KIND
+    }
+
+    fn check(&self, target: &[usize], prediction: &[usize]) -> Result<Vec<usize>> {
+        mean_lines(P::KIND, target, prediction)
+    }
+
+    fn forward(
+        &self,
+        target: &[F],
+        prediction: &[F],
+        shape: &[usize],
+        values: &mut [F],
+    ) -> Result<()> {
+        let along = Along::values(prediction.len(), values.len(), shape)?;
+        forward(&self.0, target, prediction, along, values)
+    }
+
+    fn backward(
+        &self,
+        target: &[F],
+        prediction: &[F],
+        shape: &[usize],
+        scale: &[F],
+        grad_prediction: &mut [F],
+    ) -> Result<()> {
+        let along = Along::values(prediction.len(), scale.len(), shape)?;
+        backward(&self.0, target, prediction, along, scale, grad_prediction)
+    }
 }
 
 /// `values[i]` = mean of `op` over the `i`-th line.

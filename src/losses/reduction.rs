@@ -37,6 +37,8 @@ pub struct Kept<'a, F> {
     repeats: usize,
     target: &'a [F],
     ignored: Option<F>,
+    /// Only units whose value is above 0 count.
+    positive: Option<&'a [F]>,
 }
 
 impl<'a, F: Real> Kept<'a, F> {
@@ -46,6 +48,7 @@ impl<'a, F: Real> Kept<'a, F> {
         repeats: 1,
         target: &[],
         ignored: None,
+        positive: None,
     };
 
     /// Of `units` units with these targets, those where `mask` is not 0 and the target is not `ignored`. The mask holds one
@@ -64,6 +67,7 @@ impl<'a, F: Real> Kept<'a, F> {
                 repeats,
                 target,
                 ignored,
+                positive: None,
             });
         }
         Err(Error::shape(
@@ -72,9 +76,17 @@ impl<'a, F: Real> Kept<'a, F> {
         ))
     }
 
+    /// Of these units, those whose value is above 0.
+    pub fn positive(self, values: &'a [F]) -> Self {
+        Self {
+            positive: Some(values),
+            ..self
+        }
+    }
+
     /// Whether no unit is left out.
     pub fn is_all(&self) -> bool {
-        self.mask.is_none() && self.ignored.is_none()
+        self.mask.is_none() && self.ignored.is_none() && self.positive.is_none()
     }
 
     /// Whether unit `i` counts.
@@ -83,6 +95,7 @@ impl<'a, F: Real> Kept<'a, F> {
         self.mask
             .is_none_or(|mask| mask[i / self.repeats] != F::ZERO)
             && self.ignored.is_none_or(|class| self.target[i] != class)
+            && self.positive.is_none_or(|values| values[i] > F::ZERO)
     }
 }
 

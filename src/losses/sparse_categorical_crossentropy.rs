@@ -35,6 +35,22 @@ impl Default for SparseCategoricalCrossentropy {
     }
 }
 
+/// Refuses labels that are no class, unless they are the `ignored` one.
+pub(super) fn labels_within<F: Real>(
+    target: &[F],
+    classes: usize,
+    ignored: Option<F>,
+) -> Result<()> {
+    let wrong = |&label: &F| Some(label) != ignored && class(label, classes).is_none();
+    match target.iter().position(wrong) {
+        None => Ok(()),
+        Some(at) => Err(Error::data(
+            format!("labels from 0 to {}", classes.saturating_sub(1)),
+            format!("{} at index {at} of the targets", target[at]),
+        )),
+    }
+}
+
 impl SparseCategoricalCrossentropy {
     fn ignored<F: Real>(&self) -> Option<F> {
         self.ignore_class.map(|class| F::of(class as f64))
@@ -53,16 +69,8 @@ impl<F: Real> Loss<F> for SparseCategoricalCrossentropy {
 
     fn validate(&self, target: &[F], shape: &[usize]) -> Result<()> {
         let classes = Along::new(shape, self.axis)?.len;
-        let ignored = self.ignored();
-        let wrong = |&label: &F| Some(label) != ignored && class(label, classes).is_none();
-        let Some(at) = target.iter().position(wrong) else {
-            return Ok(());
-        };
-        let error = Error::data(
-            format!("labels from 0 to {}", classes.saturating_sub(1)),
-            format!("{} at index {at} of the targets", target[at]),
-        );
-        Err(error.at("SparseCategoricalCrossentropy"))
+        labels_within(target, classes, self.ignored())
+            .map_err(|e| e.at("SparseCategoricalCrossentropy"))
     }
 
     fn forward(

@@ -48,7 +48,11 @@ impl<F: Real> LossFn<F> {
             // Refused before: training needs one number.
             return Err(Error::config("a loss with a reduction", "reduction=None"));
         }
-        let kept = self.kept(target, values.len(), mask)?;
+        if self.loss.counts_only_positive() {
+            // The values say which units count.
+            maths.forward(target, prediction, shape, values)?;
+        }
+        let kept = self.kept(target, values, mask)?;
         let divisor = self.reduction.weigh(units, weights, kept, scale)?;
         // As Keras's divide_no_nan: no weight at all is no loss, not NaN.
         let over = if divisor == 0.0 { 0.0 } else { 1.0 / divisor };

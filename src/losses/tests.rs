@@ -16,7 +16,65 @@ fn cases() -> Vec<(Value, Vec<f64>)> {
             labels.clone(),
         ),
     ];
+    let signs = one_hot.iter().map(|t| 2.0 * t - 1.0).collect::<Vec<_>>();
+    let columns = [0, 1, 2];
+    cases.extend([
+        (with("Huber", json!({"delta": 0.25})), one_hot.clone()),
+        (json!("log_cosh"), one_hot.clone()),
+        (json!("mape"), one_hot.iter().map(|t| t + 0.5).collect()),
+        (json!("msle"), one_hot.clone()),
+        (json!("poisson"), one_hot.clone()),
+        (with("Quantile", json!({"quantile": 0.8})), one_hot.clone()),
+        (json!("hinge"), signs.clone()),
+        (json!("squared_hinge"), signs),
+        (
+            json!("squared_hinge"),
+            columns
+                .repeat(4)
+                .iter()
+                .map(|&k| f64::from(u8::from(k == 1)))
+                .collect(),
+        ),
+        (json!("categorical_hinge"), one_hot.clone()),
+        (json!("kl_divergence"), one_hot.clone()),
+        (json!("cosine_similarity"), one_hot.clone()),
+        (
+            with("CosineSimilarity", json!({"axis": 0})),
+            one_hot.clone(),
+        ),
+        (json!("dice"), one_hot.clone()),
+        (with("Dice", json!({"axis": [1]})), one_hot.clone()),
+        (
+            with("Tversky", json!({"alpha": 0.3, "beta": 0.9, "axis": [0]})),
+            one_hot.clone(),
+        ),
+        (
+            with("CategoricalGeneralizedCrossEntropy", json!({"q": 0.7})),
+            labels.clone(),
+        ),
+        (
+            with("Circle", json!({"gamma": 3.0, "margin": 0.2})),
+            vec![0.0, 1.0, 0.0, 1.0],
+        ),
+        (
+            with("Circle", json!({"gamma": 3.0, "remove_diagonal": false})),
+            vec![0.0, 1.0, 2.0, 1.0],
+        ),
+    ]);
     for from_logits in [false, true] {
+        let focal = json!({"from_logits": from_logits, "gamma": 1.5, "label_smoothing": 0.1});
+        let balanced =
+            json!({"from_logits": from_logits, "apply_class_balancing": true, "axis": 0});
+        let first = json!({"from_logits": from_logits, "gamma": 0.0, "axis": 0});
+        cases.extend([
+            (
+                with("BinaryFocalCrossentropy", focal.clone()),
+                one_hot.clone(),
+            ),
+            (with("BinaryFocalCrossentropy", balanced), one_hot.clone()),
+            (with("CategoricalFocalCrossentropy", focal), one_hot.clone()),
+            (with("CategoricalFocalCrossentropy", first), one_hot.clone()),
+        ]);
         let smooth = json!({"from_logits": from_logits, "label_smoothing": 0.1});
         let first_axis = json!({"from_logits": from_logits, "axis": 0});
         cases.extend([
@@ -126,6 +184,60 @@ fn known_numbers() {
             vec![1.0],
             vec![0.7, 0.2, 0.1],
             ln(0.2),
+        ),
+        (
+            json!("huber"),
+            vec![1.0, 0.0, 0.0],
+            vec![0.7, 2.2, 0.1],
+            (0.045 + 1.7 + 0.005) / 3.0,
+        ),
+        (
+            json!("mape"),
+            vec![2.0, 4.0, -1.0],
+            vec![1.0, 5.0, -1.0],
+            25.0,
+        ),
+        (
+            json!("hinge"),
+            vec![1.0, 0.0, 0.0],
+            vec![0.7, 0.2, -2.0],
+            (0.3 + 1.2) / 3.0,
+        ),
+        (
+            json!("squared_hinge"),
+            vec![1.0, -1.0, 1.0],
+            vec![0.7, 0.2, 2.0],
+            (0.09 + 1.44) / 3.0,
+        ),
+        (
+            json!("categorical_hinge"),
+            vec![1.0, 0.0, 0.0],
+            vec![0.7, 0.2, 0.1],
+            0.5,
+        ),
+        (
+            json!("poisson"),
+            vec![0.0, 0.0, 0.0],
+            vec![0.7, 0.2, 0.6],
+            0.5,
+        ),
+        (
+            json!("quantile"),
+            vec![1.0, 0.0, 0.0],
+            vec![0.7, 0.2, 0.1],
+            0.1,
+        ),
+        (
+            json!("cosine_similarity"),
+            vec![3.0, 4.0, 0.0],
+            vec![4.0, 3.0, 0.0],
+            -0.96,
+        ),
+        (
+            json!("dice"),
+            vec![1.0, 1.0, 0.0],
+            vec![1.0, 0.5, 0.5],
+            1.0 - 3.0 / 4.0000001,
         ),
         // Probabilities that do not sum to 1 are divided by their sum.
         (
@@ -277,4 +389,117 @@ fn mistakes_are_named() {
     for (result, text) in cases {
         assert_eq!(result.unwrap_err().to_string(), text);
     }
+}
+
+#[test]
+fn ctc_counts_every_alignment() {
+    // Two steps, classes blank and 1, both equally likely: the label 1 has the paths 11, 1-, -1.
+    let ctc = LossFn::<f64>::from_config(&json!("ctc")).unwrap();
+    let mut value = [f64::NAN];
+    let logits = [0.0; 4];
+    ctc.loss
+        .forward(&[1.0], &logits, &[1, 2, 2], &mut value)
+        .unwrap();
+    assert!((value[0] + (3.0f64 / 4.0).ln()).abs() < 1e-12);
+    // No label at all: the path of blanks alone.
+    ctc.loss
+        .forward(&[0.0], &logits, &[1, 2, 2], &mut value)
+        .unwrap();
+    assert!((value[0] + (1.0f64 / 4.0).ln()).abs() < 1e-12);
+}
+
+#[test]
+fn derivatives_of_losses_over_other_shapes() {
+    let wave = |n: usize| (0..n).map(|i| (1.3 * i as f64).sin()).collect::<Vec<f64>>();
+    let cases = [
+        (
+            "ctc",
+            vec![1.0, 2.0, 2.0, 3.0, 0.0, 0.0],
+            vec![2, 3],
+            vec![2, 6, 4],
+        ),
+        (
+            "gaussian_negative_log_likelihood",
+            wave(4),
+            vec![2, 2],
+            vec![2, 4],
+        ),
+    ];
+    for (name, target, target_shape, shape) in cases {
+        let loss = LossFn::<f64>::from_config(&json!(name)).unwrap();
+        let units: usize = loss
+            .loss
+            .check(&target_shape, &shape)
+            .unwrap()
+            .iter()
+            .product();
+        loss.loss.validate(&target, &shape).unwrap();
+        let prediction = wave(shape.iter().product());
+        let scale: Vec<f64> = (0..units).map(|i| 0.5 + i as f64).collect();
+        let total = |prediction: &[f64]| -> f64 {
+            let mut values = vec![f64::NAN; units];
+            loss.loss
+                .forward(&target, prediction, &shape, &mut values)
+                .unwrap();
+            values.iter().zip(&scale).map(|(v, s)| v * s).sum()
+        };
+        let mut grad = vec![f64::NAN; prediction.len()];
+        loss.loss
+            .backward(&target, &prediction, &shape, &scale, &mut grad)
+            .unwrap();
+        for i in 0..grad.len() {
+            let (mut above, mut below) = (prediction.clone(), prediction.clone());
+            above[i] += 1e-6;
+            below[i] -= 1e-6;
+            let wanted = (total(&above) - total(&below)) / 2e-6;
+            assert!(
+                (grad[i] - wanted).abs() < 1e-7,
+                "{name} at {i}: {} for {wanted}",
+                grad[i]
+            );
+        }
+    }
+}
+
+#[test]
+fn a_sample_without_a_partner_does_not_count_in_the_circle() {
+    let circle = LossFn::<f64>::from_config(&json!("circle")).unwrap();
+    let target = [0.0, 0.0, 1.0];
+    let vectors = [1.0, 0.0, 0.8, 0.6, 0.0, 1.0];
+    let mut values = [f64::NAN; 3];
+    circle
+        .loss
+        .forward(&target, &vectors, &[3, 2], &mut values)
+        .unwrap();
+    assert_eq!(values[2], 0.0);
+    let mut scale = [0.0; 3];
+    let mean = circle
+        .reduce(&target, &values, &[3], None, None, 1.0, &mut scale)
+        .unwrap();
+    assert!((mean - (values[0] + values[1]) / 2.0).abs() < 1e-12);
+    assert_eq!(scale, [0.5, 0.5, 0.0]);
+}
+
+#[test]
+fn targets_that_ctc_cannot_align_are_refused() {
+    let ctc = LossFn::<f32>::from_config(&json!("ctc")).unwrap();
+    let cases = [
+        (
+            vec![1.0, 4.0],
+            "CTC: expected labels from 1 to 3, then zeros, got 4 in the targets of sample 0",
+        ),
+        (
+            vec![0.0, 2.0],
+            "CTC: expected nothing but zeros behind the first zero, got 2 in the targets of sample 0",
+        ),
+        (
+            vec![2.0, 2.0],
+            "CTC: expected labels that fit into 2 time steps, got 2 labels that need 3 steps in the targets of sample 0",
+        ),
+    ];
+    for (target, text) in cases {
+        let error = ctc.loss.validate(&target, &[1, 2, 4]).unwrap_err();
+        assert_eq!(error.to_string(), text);
+    }
+    assert!(ctc.loss.check(&[2, 3], &[2, 4]).is_err());
 }

@@ -54,6 +54,107 @@ def fill(family):
     _binary(family)
     _categorical(family)
     _sparse(family)
+    _regression(family)
+    _focal(family)
+    _margins(family)
+    _overlap(family)
+    _pairs(family)
+    _alignments(family)
+
+
+def _regression(family):
+    """Functions of one target and one prediction; the far-out ones where Keras's are finite."""
+    y_true, y_pred = normal("regression true", BATCH, 5), 3.0 * normal("regression", BATCH, 5)
+    counts = np.abs(np.round(3.0 * y_true))
+    for kind, config in [
+        ("MeanAbsolutePercentageError", {}),
+        ("MeanSquaredLogarithmicError", {}),
+        ("Huber", {}),
+        ("Huber", {"delta": 0.25}),
+        ("LogCosh", {}),
+        ("CosineSimilarity", {}),
+        ("CosineSimilarity", {"axis": 0, "reduction": None}),
+    ]:
+        tail = "".join(f"_{key}_{value}" for key, value in config.items() if key != "reduction")
+        _add(family, f"{_short(kind)}{tail}", kind, config, y_true, y_pred)
+    _add(family, "poisson", "Poisson", {"reduction": None}, counts, np.abs(y_pred))
+    shares = _softmax(y_true), _softmax(y_pred)
+    _add(family, "kl_divergence", "KLDivergence", {"reduction": None}, *shares)
+    far = np.array([[1e3, -1e3, 0.0, 40.0, -40.0]])
+    _add(family, "log_cosh_far", "LogCosh", {}, np.zeros_like(far), far)
+
+
+def _focal(family):
+    """Cross-entropies that weigh what is wrong."""
+    logits = 2.0 * normal("focal logits", BATCH, CLASSES)
+    sides = (normal("focal true", BATCH, CLASSES) > 0).astype(float)
+    one_hot = np.eye(CLASSES)[[0, 2, 1, 2]]
+    for kind, y_true, y_pred, extra in [
+        ("BinaryFocalCrossentropy", sides, 1.0 / (1.0 + np.exp(-logits)), {}),
+        (
+            "BinaryFocalCrossentropy",
+            sides,
+            1.0 / (1.0 + np.exp(-logits)),
+            {"apply_class_balancing": True, "alpha": 0.7},
+        ),
+        ("CategoricalFocalCrossentropy", one_hot, _softmax(logits), {"alpha": 0.7}),
+    ]:
+        short = _short(kind) + ("_balanced" if "apply_class_balancing" in extra else "")
+        smooth = {"gamma": 3.0, "label_smoothing": 0.1, **extra}
+        _add(family, f"{short}_plain", kind, extra, y_true, y_pred)
+        _add(family, f"{short}_smooth", kind, smooth, y_true, y_pred)
+        _add(family, f"{short}_axis", kind, {"axis": 0, "reduction": None, **extra}, y_true, y_pred)
+        _add(family, f"{short}_logits", kind, {"from_logits": True, **extra}, y_true, logits)
+    labels = np.array([2, 0, 1, 1], np.int64)
+    for q in (0.3, 0.5):
+        kind = "CategoricalGeneralizedCrossEntropy"
+        _add(family, f"{_short(kind)}_{q}", kind, {"q": q}, labels, _softmax(logits))
+
+
+def _margins(family):
+    """Hinges, for targets of -1 and 1 and of 0 and 1."""
+    y_pred = normal("hinge", BATCH, CLASSES)
+    binary = (normal("hinge true", BATCH, CLASSES) > 0).astype(float)
+    for kind in ("Hinge", "SquaredHinge"):
+        _add(family, f"{_short(kind)}_binary", kind, {"reduction": None}, binary, y_pred)
+        _add(family, f"{_short(kind)}_signs", kind, {}, 2.0 * binary - 1.0, y_pred)
+    one_hot = np.eye(CLASSES)[[0, 2, 1, 2]]
+    _add(family, "categorical_hinge", "CategoricalHinge", {"reduction": None}, one_hot, y_pred)
+
+
+def _overlap(family):
+    """Masks of images, over all axes and over some."""
+    y_true = (normal("mask", 2, 3, 3, 2) > 0).astype(float)
+    y_pred = 1.0 / (1.0 + np.exp(-normal("mask logits", 2, 3, 3, 2)))
+    for kind, config in [
+        ("Dice", {}),
+        ("Dice", {"axis": [1, 2, 3], "reduction": None}),
+        ("Dice", {"axis": [-1]}),
+        ("Tversky", {}),
+        ("Tversky", {"alpha": 0.3, "beta": 0.8, "axis": [1, 2], "reduction": None}),
+    ]:
+        axes = "_".join(str(axis) for axis in config.get("axis", ["all"]))
+        _add(family, f"{_short(kind)}_{axes}", kind, config, y_true, y_pred)
+
+
+def _pairs(family):
+    """The circle loss; the last label stands alone and does not count."""
+    y_pred = normal("circle", 6, 4)
+    y_pred /= np.linalg.norm(y_pred, axis=-1, keepdims=True)
+    labels = np.array([0, 1, 0, 1, 1, 2], np.int64)
+    for reduction in ("sum_over_batch_size", "sum", None):
+        name = f"circle_{reduction}".lower()
+        _add(family, name, "Circle", {"reduction": reduction}, labels, y_pred)
+    config = {"gamma": 5.0, "margin": 0.2, "remove_diagonal": False}
+    _add(family, "circle_with_diagonal", "Circle", config, labels, y_pred)
+
+
+def _alignments(family):
+    """Label sequences of several lengths, with equal neighbours and without a label at all."""
+    labels = np.array([[1, 2, 2, 3], [3, 0, 0, 0], [0, 0, 0, 0], [1, 1, 1, 0]], np.int64)
+    logits = 2.0 * normal("ctc", 4, 7, 4)
+    _add(family, "ctc_values", "CTC", {"reduction": None}, labels, logits)
+    _add(family, "ctc_mean", "CTC", {}, labels, logits)
 
 
 def _short(kind):
