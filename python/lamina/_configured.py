@@ -56,7 +56,11 @@ class Configured:
 
     def _json(self) -> str:
         """The object as the engine reads it."""
-        return json.dumps({"class_name": type(self).__name__, "config": self.get_config()})
+        kind = type(self).__name__
+        try:
+            return json.dumps({"class_name": kind, "config": self.get_config()}, allow_nan=False)
+        except ValueError:
+            raise ConfigError(f"{kind}: expected finite numbers, got NaN or inf") from None
 
 
 @dataclass_transform(eq_default=False)

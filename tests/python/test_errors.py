@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 
 import numpy as np
@@ -9,8 +10,16 @@ import pytest
 
 import lamina
 from lamina import layers
-from lamina.errors import ConfigError, DataError, DtypeError, ParamError, ShapeError
-from lamina.models import Model, Sequential
+from lamina.errors import (
+    ConfigError,
+    DataError,
+    DtypeError,
+    FileError,
+    LaminaError,
+    ParamError,
+    ShapeError,
+)
+from lamina.models import Model, Sequential, load_model
 
 
 @pytest.fixture(autouse=True)
@@ -246,6 +255,65 @@ CASES = {
 }
 
 
+WHOLE_TEXTS = {
+    "a wrong shape": (
+        lambda: fit(np.ones((6, 5)), Y),
+        'InputLayer "input_layer": expected data of shape (None, 4), got (6, 5)',
+    ),
+    "an input the kernel was not made for": (
+        lambda: (d := layers.Dense(2), d(np.ones((1, 4))), d(np.ones((1, 5)))),
+        'Dense "dense": expected an input that fits weight "kernel" of shape (4, 2), got one that '
+        "needs shape (5, 2). A layer keeps the weights of its first call; use another layer for "
+        "other inputs.",
+    ),
+    "a wrong dtype": (
+        lambda: fit(np.full((6, 4), "a"), Y),
+        "x: expected numbers, got dtype <U1. Encode text as numbers first",
+    ),
+    "an unknown activation": (
+        lambda: layers.Dense(3, activation="rellu"),
+        'Dense "dense": expected `activation` to be the name of an activation, got "rellu". '
+        'Did you mean "relu"?',
+    ),
+    "a label out of range": (
+        lambda: fit(X, Y + 1),
+        "SparseCategoricalCrossentropy: expected labels from 0 to 2, got 3 at index 1 of the "
+        "targets",
+    ),
+    "an id out of range": (
+        lambda: layers.Embedding(5, 2)(np.array([[1, 5]])),
+        'Embedding "embedding": expected ids from 0 to 4, got 5 at (0, 1) of the batch. '
+        "`input_dim` is the largest id plus 1.",
+    ),
+    "a NaN target": (
+        lambda: regression().fit(X, np.array([1, np.nan, 1, 1, 1, 1]), shuffle=False, verbose=0),
+        "output 0: expected finite targets, got NaN at index 1 of the targets",
+    ),
+    "a NaN weight": (
+        lambda: fit(X, Y, sample_weight=np.array([1, np.nan, 1, 1, 1, 1])),
+        "sample_weight: expected finite weights, got NaN or inf among them",
+    ),
+    "no data": (
+        lambda: fit(np.ones((0, 4)), np.ones(0)),
+        "x: expected at least one sample, got none",
+    ),
+    "a layer of 2**40 units": (
+        lambda: layers.Dense(2**40)(np.ones((1, 4))),
+        'Dense "dense": expected at most 68719476736 elements, got a tensor of shape '
+        "(4, 1099511627776)",
+    ),
+    "a rate that is no number": (
+        lambda: lamina.optimizers.SGD(float("nan")),
+        "SGD: expected finite numbers, got NaN or inf",
+    ),
+    "a setting that is no number": (
+        lambda: layers.Masking(float("nan")),
+        'Masking "masking": expected finite numbers, got NaN or inf',
+    ),
+    "epochs below 0": (lambda: fit(X, Y, epochs=-1), "expected epochs from 0, got -1"),
+}
+
+
 class Forgetful(layers.Layer):
     def __init__(self):
         self.dense = None
@@ -273,6 +341,57 @@ def test_the_error_says_what_is_wrong(case):
         mistake()
     assert isinstance(caught.value, ValueError | TypeError)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("case", WHOLE_TEXTS)
+def test_the_whole_text_of_an_error(case):
+    mistake, text = WHOLE_TEXTS[case]
+    with pytest.raises((ValueError, TypeError)) as caught:
+        mistake()
+    assert str(caught.value) == text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"text that is no model", bytes(range(256)) * 20, b"\xff" * 64, b"{}" * 50],
+    ids=["empty", "text", "bytes", "ones", "braces"],
+)
+def test_a_file_that_is_no_model_is_named(tmp_path, content):
+    path = tmp_path / "m.lamina"
+    path.write_bytes(content)
+    text = f"could not read {path}: it is not a file that lamina saved, or it is damaged ("
+    with pytest.raises(FileError) as caught:
+        load_model(path)
+    assert str(caught.value).startswith(text)
+
+
+def test_every_cut_of_a_file_is_an_error(tmp_path):
+    path = tmp_path / "m.lamina"
+    classifier().save(path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), 7):
+        path.write_bytes(whole[:length])
+        with pytest.raises(FileError, match="m.lamina"):
+            load_model(path)
+
+
+def test_every_byte_changed_is_an_error_or_loads(tmp_path):
+    path = tmp_path / "m.lamina"
+    classifier().save(path)
+    whole = path.read_bytes()
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        spoilt = bytearray(whole)
+        for place in rng.integers(0, len(whole), 3):
+            spoilt[place] = rng.integers(256)
+        path.write_bytes(spoilt)
+        with contextlib.suppress(LaminaError):
+            load_model(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileError, match="No such file"):
+        load_model(tmp_path / "nothing.lamina")
 
 
 def test_nan_in_the_inputs_is_allowed():

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
+
 import numpy as np
 import pytest
 
@@ -387,6 +390,59 @@ def test_arrays_changed_during_fit_cannot_crash_it():
             y[:] = 0
 
     classifier().fit(x, y, epochs=2, batch_size=8, callbacks=[Spoil()], verbose=0)
+
+
+def test_arrays_resized_during_fit_cannot_crash_it():
+    x, y = points(512)
+    x, y = x.copy(), y.copy()
+
+    class Shrink(lamina.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            for array in (x, y):
+                with contextlib.suppress(ValueError):  # numpy refuses while others look at it
+                    array.resize((2, *array.shape[1:]))
+
+    model = classifier()
+    with contextlib.suppress(ValueError):
+        model.fit(x, y, epochs=2, batch_size=8, callbacks=[Shrink()], verbose=0)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_a_thread_that_writes_during_fit_cannot_crash_it():
+    x, y = points(4096)
+    done = threading.Event()
+
+    def write():
+        while not done.is_set():
+            x[:] = np.random.default_rng(0).standard_normal(x.shape)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        model = classifier()
+        model.fit(x, y, epochs=20, batch_size=64, verbose=0)
+    finally:
+        done.set()
+        writer.join()
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+@pytest.mark.parametrize(
+    "hook", ["on_train_begin", "on_epoch_begin", "on_train_batch_end", "on_test_begin"]
+)
+def test_an_exception_in_any_hook_leaves_a_usable_model(hook):
+    x, y = points()
+
+    def fail(*args):
+        raise RuntimeError("mine")
+
+    model = classifier()
+    broken = lamina.callbacks.LambdaCallback(**{hook: fail})
+    with pytest.raises(RuntimeError, match="mine"):
+        model.fit(x, y, callbacks=[broken], validation_split=0.5, verbose=0)
+    done = model.optimizer.iterations
+    model.fit(x, y, batch_size=32, verbose=0)
+    assert model.optimizer.iterations == done + 3
 
 
 def test_a_model_traced_by_fit_learns():

@@ -259,9 +259,9 @@ class Layer(Weighted):
         engine = _core.Layer(
             self._kind(),
             self.name,
-            to_json(settings),
+            to_json(settings, self._title()),
             self.dtype,
-            None if penalty is None else to_json(penalty),
+            None if penalty is None else to_json(penalty, self._title()),
         )
         engine.trainable = self.trainable
         return engine

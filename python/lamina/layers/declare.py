@@ -205,9 +205,12 @@ def describe(value: Any, where: str) -> Any:
     )
 
 
-def to_json(value: Any) -> str:
+def to_json(value: Any, where: str) -> str:
     """The value as the engine reads it."""
-    return json.dumps(value, separators=(",", ":"))
+    try:
+        return json.dumps(value, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        raise ConfigError(f"{where}: expected finite numbers, got NaN or inf") from None
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def plan(compiled: Compiled, output_names: list[str]) -> Plan:
     plain, named, by_output = _metric_names(metrics, weighted, unique if count > 1 else [])
     raw_losses = [shown.get(i) for i in with_loss] if count > 1 else []
     return Plan(
-        json=to_json(config),
+        json=to_json(config, "compile"),
         targets=[i for i in range(count) if losses[i] is not None or metrics[i] or weighted[i]],
         sparse=["sparse" in str(loss).lower() for loss in described],
         has_loss=bool(with_loss),

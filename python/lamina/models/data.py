@@ -186,7 +186,11 @@ def _weights(graph: Graph, plan: Plan, dtype: str, given: Any) -> list[Array | N
         values = _by_name("sample_weight", given, None, names, is_data)
     else:
         values = [given] * len(names)
-    return [None if v is None else as_array(v, "sample_weight", dtype) for v in values]
+    weights = [None if v is None else as_array(v, "sample_weight", dtype) for v in values]
+    for weight in weights:
+        if weight is not None and not np.isfinite(weight).all():
+            raise DataError("sample_weight: expected finite weights, got NaN or inf among them")
+    return weights
 
 
 def _fit_rank(array: Array, tensor: SymbolicTensor) -> Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -177,6 +178,9 @@ class Trainer(Layer):
             KeyboardInterrupt: on Ctrl-C; weights are as after the last finished batch.
         """
         self._check_compiled("fit", needs_loss=True)
+        for name, number in (("epochs", epochs), ("initial_epoch", initial_epoch)):
+            if not isinstance(number, numbers.Integral) or number < 0:
+                raise ConfigError(f"expected {name} from 0, got {number!r}")
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 (x, y, sample_weight), validation_split
