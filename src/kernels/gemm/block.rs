@@ -43,6 +43,12 @@ impl RowMap {
     /// Where `starts.len()` rows from `row` on begin.
     #[inline(always)]
     fn starts<F>(&self, first: *const F, row: usize, starts: &mut [*const F]) {
+        if self.line == usize::MAX {
+            for (i, start) in starts.iter_mut().enumerate() {
+                *start = first.wrapping_add((row + i) * self.step);
+            }
+            return;
+        }
         let (mut line, mut place) = (row / self.line, row % self.line);
         let mut plane = line / self.lines;
         line %= self.lines;
@@ -67,8 +73,13 @@ pub(crate) enum BlockA<F> {
     Rows { first: *const F, map: RowMap },
     /// Rows side by side, k moves by `step`: a transposed matrix.
     Columns { first: *const F, step: usize },
-    /// Panels of [`PANEL_ROWS`] rows (the last may have fewer), each `[k][rows]`.
-    Panels { first: *const F },
+    /// Panels of [`PANEL_ROWS`] rows (the last may have fewer), each `[k][rows]`, `next` from one panel to the next. The
+    /// block begins at k = `from` of each.
+    Panels {
+        first: *const F,
+        next: usize,
+        from: usize,
+    },
 }
 
 /// B of a block.
@@ -165,8 +176,10 @@ impl<'a, F: Real> Block<'a, F> {
                     first: first.cast(),
                     step,
                 },
-                BlockA::Panels { first } => BlockA::Panels {
+                BlockA::Panels { first, next, from } => BlockA::Panels {
                     first: first.cast(),
+                    next,
+                    from,
                 },
             },
             b: BlockB {
@@ -193,13 +206,12 @@ impl<F: Element> Kernel for Task<'_, F> {
         let block = self.0;
         let width = 64 / size_of::<F>();
         let vectors = block.columns.div_ceil(width);
-        let k = block.segments.iter().map(|&[_, len]| len).sum();
         let mut first = 0;
         // Columns outside, rows inside: a strip of B stays in the cache while the rows of A pass by.
         while first < vectors {
             let taken = strip(S::ISA, vectors - first);
             let columns = (taken * width).min(block.columns - first * width);
-            rows(s, &block, k, first, taken, columns - (taken - 1) * width);
+            rows(s, &block, first, taken, columns - (taken - 1) * width);
             first += taken;
         }
     }
@@ -226,7 +238,6 @@ fn strip(isa: Isa, left: usize) -> usize {
 fn rows<F: Element, S: Simd>(
     s: S,
     block: &Block<'_, F>,
-    k: usize,
     first: usize,
     vectors: usize,
     last: usize,
@@ -259,13 +270,11 @@ fn rows<F: Element, S: Simd>(
                 first: first.wrapping_add(row),
                 step,
             },
-            BlockA::Panels { first } => {
-                let start = row / PANEL_ROWS * PANEL_ROWS;
-                Left::Columns {
-                    first: first.wrapping_add(start * k + (row - start)),
-                    step: panel,
-                }
-            }
+            BlockA::Panels { first, next, from } => Left::Columns {
+                first: first
+                    .wrapping_add(row / PANEL_ROWS * next + from * panel + row % PANEL_ROWS),
+                step: panel,
+            },
         };
         let tile = Tile {
             a,

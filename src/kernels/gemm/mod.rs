@@ -1,9 +1,10 @@
 //! Matrix products: `C = relu(beta * C + op(A) * op(B) + bias)`.
 //!
 //! The design follows Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008: a tile of C in
-//! registers (`tile`), strips of B that stay in the first cache, blocks of A that stay in the second. At the sizes of small
-//! networks copying costs more than it saves, so A is read in place until it outgrows the cache, and B may be packed once
-//! and used many times ([`PackedB`]).
+//! registers (`tile`), and a strip of B, one block of k long, that stays in the second cache while all rows of A pass by.
+//! At the sizes of small networks copying costs more than it saves, so A is read in place until it is large and used for
+//! many columns; then it is packed once, for all pieces of work. A small B is packed once too, a large one strip by strip
+//! where it is used, and never goes to memory again. A B that serves many products may be packed beforehand ([`PackedB`]).
 //!
 //! The bits of C depend on the shape and the numbers alone: each element is summed over k in order, in blocks whose length
 //! depends on k, by one thread; only products with few outputs and a long k are cut along k, into parts fixed by the shape
@@ -27,7 +28,7 @@ pub(crate) const fn width<F>() -> usize {
     64 / size_of::<F>()
 }
 
-/// Longest run of k in one pass over C: 6 rows of A and a strip of B stay in the caches.
+/// Longest run of k in one pass over C: a strip of B and some blocks of A stay in the second cache.
 const MAX_DEPTH: usize = 512;
 /// Work (multiplications) below which a product stays on one thread: some 5 us.
 const SERIAL_WORK: usize = 1 << 19;
@@ -37,12 +38,20 @@ const CHUNK_WORK: usize = 1 << 20;
 const MAX_CHUNKS: usize = 64;
 /// Rows of a piece are a multiple of this, so that all but the last tile are full.
 const ROW_STEP: usize = 24;
-/// Columns of a piece are a multiple of this, four vectors of `f32`.
+/// Columns of a piece are a multiple of this, and of a strip of B this many: four vectors of `f32`.
 const COLUMN_STEP: usize = 64;
 /// Rows below which B is read where it is: copying it would cost more than it saves.
-const MIN_ROWS_TO_PACK_B: usize = 96;
-/// Elements of A above which it is packed: as much as half of a second-level cache holds.
-const MIN_ELEMENTS_TO_PACK_A: usize = 1 << 17;
+const MIN_ROWS_TO_PACK_B: usize = 48;
+/// Elements of B up to which it is packed whole, by all threads, before the product.
+const MAX_ELEMENTS_TO_PACK_B_WHOLE: usize = 1 << 18;
+/// Rows of a piece at least where pieces pack their own strips of B.
+const MIN_ROWS_FOR_A_STRIP: usize = 192;
+/// Elements of A from which packing it can pay.
+const MIN_ELEMENTS_TO_PACK_A: usize = 1 << 15;
+/// Elements of A that fill half of a second-level cache.
+const MANY_ELEMENTS_OF_A: usize = 1 << 17;
+/// Elements of A that are packed at a time.
+const MAX_ELEMENTS_OF_PACKED_A: usize = 1 << 21;
 
 /// The sizes of a product and which operands are stored transposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -104,6 +113,21 @@ impl Gemm {
 
     fn work(&self) -> usize {
         self.m.saturating_mul(self.n).saturating_mul(self.k)
+    }
+
+    /// Whether A, with rows `ld` apart, is packed: copying a number costs as much as using it for some 20 columns, and
+    /// tiles are faster for it by a twentieth, or by much more where k steps over rows that share a place in the cache.
+    fn packs_a<F>(&self, ld: usize) -> bool {
+        let strips = self.n / COLUMN_STEP;
+        let clashes = self.trans_a && (ld * size_of::<F>()).is_multiple_of(1024);
+        let wanted = match self.m.saturating_mul(self.k) {
+            ..MIN_ELEMENTS_TO_PACK_A => usize::MAX,
+            _ if clashes => 2,
+            _ if self.trans_a => 4,
+            ..MANY_ELEMENTS_OF_A => 8,
+            _ => 3,
+        };
+        strips >= wanted
     }
 }
 
@@ -224,14 +248,8 @@ pub fn gemm<F: Real>(
         epilogue,
     };
     match b {
-        Operand::Packed(b) => with_packed_b(shape, a, b.values, c),
-        Operand::Plain(b) if shape.trans_b || m >= MIN_ROWS_TO_PACK_B => {
-            with_scratch(PackedB::<F>::len(k, n), |packed| {
-                let b = pack_b(k, n, b, shape.trans_b, packed);
-                with_packed_b(shape, a, b.values, c);
-            });
-        }
-        Operand::Plain(b) => {
+        Operand::Packed(b) => split_k(shape, a, Right::packed(b.values, shape), c),
+        Operand::Plain(b) if !shape.trans_b && m < MIN_ROWS_TO_PACK_B => {
             // Whole vectors of B are read in place; a last, partial one is packed.
             let whole = n / width::<F>() * width::<F>();
             let tail = if whole < n { width::<F>() * k } else { 0 };
@@ -239,40 +257,66 @@ pub fn gemm<F: Real>(
                 if whole < n {
                     pack::pack_panel(b, false, whole, n, packed);
                 }
-                let b = Right {
-                    strip: BlockB {
-                        first: b.values.as_ptr(),
-                        step: b.ld,
-                        next: width::<F>(),
-                    },
+                let strip = BlockB {
+                    first: b.values.as_ptr(),
+                    step: b.ld,
+                    next: width::<F>(),
+                };
+                let b = Right::Ready {
+                    strip,
                     whole,
                     tail: packed.as_ptr(),
                 };
                 split_k(shape, a, b, c);
             });
         }
+        Operand::Plain(b)
+            if k.saturating_mul(n) <= MAX_ELEMENTS_TO_PACK_B_WHOLE || shape.parts() > 1 =>
+        {
+            with_scratch(PackedB::<F>::len(k, n), |packed| {
+                let b = pack_b(k, n, b, shape.trans_b, packed);
+                split_k(shape, a, Right::packed(b.values, shape), c);
+            });
+        }
+        Operand::Plain(b) => split_k(shape, a, Right::Plain(b), c),
     }
 }
 
-fn with_packed_b<F: Real>(shape: Gemm, a: Matrix<'_, F>, packed: &[F], c: Output<'_, F>) {
-    let b = Right {
-        strip: BlockB {
+/// B as the pieces of work find it.
+#[derive(Clone, Copy)]
+enum Right<'a, F> {
+    /// `whole` columns to be read in strips, and the others in a packed panel.
+    Ready {
+        strip: BlockB<F>,
+        whole: usize,
+        tail: *const F,
+    },
+    /// As stored: each piece packs the strips it needs.
+    Plain(Matrix<'a, F>),
+}
+
+impl<F: Real> Right<'_, F> {
+    fn packed(packed: &[F], shape: Gemm) -> Self {
+        let strip = BlockB {
             first: packed.as_ptr(),
             step: width::<F>(),
             next: shape.k * width::<F>(),
-        },
-        whole: shape.n,
-        tail: packed.as_ptr(),
-    };
-    split_k(shape, a, b, c);
+        };
+        Self::Ready {
+            strip,
+            whole: shape.n,
+            tail: packed.as_ptr(),
+        }
+    }
 }
 
-/// B as the pieces of work find it: `whole` columns, and the others in a packed panel.
+/// A as the pieces of work find it.
 #[derive(Clone, Copy)]
-struct Right<F> {
-    strip: BlockB<F>,
-    whole: usize,
-    tail: *const F,
+enum Left<'a, F> {
+    /// As stored.
+    Plain(Matrix<'a, F>),
+    /// Rows from the second number on, in panels that [`pack::pack_a`] made.
+    Packed(*const F, usize),
 }
 
 /// C and what is done to it.
@@ -285,17 +329,20 @@ struct Output<'a, F> {
 }
 
 // SAFETY: pieces of work read B and write disjoint blocks of C while `gemm` holds the slices both come from.
-unsafe impl<F: Send + Sync> Sync for Right<F> {}
+unsafe impl<F: Send + Sync> Sync for Right<'_, F> {}
+// SAFETY: as above; packed panels of A are only read, and outlive the pieces.
+unsafe impl<F: Send + Sync> Sync for Left<'_, F> {}
 // SAFETY: as above.
 unsafe impl<F: Send + Sync> Sync for Output<'_, F> {}
 
 /// Cuts k into parts where that is worth it, and adds their sums in order.
-fn split_k<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: Right<F>, c: Output<'_, F>) {
+fn split_k<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: Right<'_, F>, c: Output<'_, F>) {
     let Gemm { m, n, k, .. } = shape;
     let parts = shape.parts();
     if parts == 1 {
-        return spread(shape, a, &b, &c);
+        return pack_rows(shape, a, &b, &c);
     }
+    let a = Left::Plain(a);
     let depth = k.div_ceil(parts);
     let plain = Epilogue::default();
     with_scratch(parts * m * n, |partials: &mut [F]| {
@@ -308,7 +355,17 @@ fn split_k<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: Right<F>, c: Output<'_, F>
                 epilogue: plain,
             };
             // SAFETY: the partial sums are ours alone; A and B were checked by `gemm`.
-            unsafe { piece(shape, a, &b, &c, (0, m), (0, n), (range.start, range.len())) };
+            unsafe {
+                piece(
+                    shape,
+                    &a,
+                    &b,
+                    &c,
+                    (0, m),
+                    (0, n),
+                    (range.start, range.len()),
+                )
+            };
         });
         for i in 0..m {
             // SAFETY: row i of C has n numbers, and `gemm` holds C exclusively.
@@ -339,14 +396,48 @@ fn finish<F: Real>(c: &Output<'_, F>, column: usize, sum: F, old: F) -> F {
     }
 }
 
-/// Cuts C into pieces for the threads.
-fn spread<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: &Right<F>, c: &Output<'_, F>) {
-    let Gemm { m, n, k, .. } = shape;
-    let wanted = match shape.work() {
+/// Packs A where that is worth it, some rows at a time, so that the memory for it is bounded.
+fn pack_rows<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: &Right<'_, F>, c: &Output<'_, F>) {
+    let Gemm { m, k, .. } = shape;
+    if !shape.packs_a::<F>(a.ld) {
+        return spread(shape, &Left::Plain(a), b, c, (0, m));
+    }
+    let most = (MAX_ELEMENTS_OF_PACKED_A / k).next_multiple_of(4 * ROW_STEP);
+    let most = m.div_ceil(m.div_ceil(most)).next_multiple_of(ROW_STEP);
+    with_scratch(most.min(m) * k, |packed| {
+        for row in (0..m).step_by(most) {
+            let rows = most.min(m - row);
+            let packed = &mut packed[..rows * k];
+            pack::pack_a(a, shape.trans_a, (row, rows), k, packed);
+            let a = Left::Packed(packed.as_ptr(), row);
+            spread(shape, &a, b, c, (row, rows));
+        }
+    });
+}
+
+/// Cuts rows of C (start and number) into pieces for the threads.
+fn spread<F: Real>(
+    shape: Gemm,
+    a: &Left<'_, F>,
+    b: &Right<'_, F>,
+    c: &Output<'_, F>,
+    (first, m): (usize, usize),
+) {
+    let Gemm { n, k, .. } = shape;
+    let wanted = match (Gemm { m, ..shape }).work() {
         ..SERIAL_WORK => 1,
         work => (work / CHUNK_WORK).clamp(2, MAX_CHUNKS),
     };
-    let rows = m.div_ceil(wanted).next_multiple_of(ROW_STEP).min(m);
+    let least = match b {
+        Right::Ready { .. } => ROW_STEP,
+        // Columns are cut first, because every piece of rows packs the strips of B anew.
+        Right::Plain(_) => (m * n.div_ceil(COLUMN_STEP) / wanted).max(MIN_ROWS_FOR_A_STRIP),
+    };
+    let rows = m
+        .div_ceil(wanted)
+        .max(least)
+        .next_multiple_of(ROW_STEP)
+        .min(m);
     let row_pieces = m.div_ceil(rows);
     let columns = n
         .div_ceil(wanted.div_ceil(row_pieces))
@@ -358,7 +449,7 @@ fn spread<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: &Right<F>, c: &Output<'_, F
             piece_range.start / column_pieces,
             piece_range.start % column_pieces,
         );
-        let row_range = (i * rows, rows.min(m - i * rows));
+        let row_range = (first + i * rows, rows.min(m - i * rows));
         let column_range = (j * columns, columns.min(n - j * columns));
         // SAFETY: the pieces of C are disjoint; the operands were checked by `gemm`.
         unsafe { piece(shape, a, b, c, row_range, column_range, (0, k)) };
@@ -368,11 +459,12 @@ fn spread<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: &Right<F>, c: &Output<'_, F
 /// One piece of C (ranges as start and length) on this thread.
 ///
 /// # Safety
-/// The ranges lie within the shape, the operands hold it, and nobody else uses that piece of C.
+/// The ranges lie within the shape, the operands hold it, and nobody else uses that piece of C. Rows of a packed A begin at
+/// a whole panel.
 unsafe fn piece<F: Real>(
     shape: Gemm,
-    a: Matrix<'_, F>,
-    b: &Right<F>,
+    a: &Left<'_, F>,
+    b: &Right<'_, F>,
     c: &Output<'_, F>,
     (row, rows): (usize, usize),
     (column, columns): (usize, usize),
@@ -380,76 +472,84 @@ unsafe fn piece<F: Real>(
 ) {
     debug_assert!(row + rows <= shape.m && column + columns <= shape.n && start + k <= shape.k);
     let depth = block_depth(k);
-    let packs_a = columns > COLUMN_STEP && rows * shape.k > MIN_ELEMENTS_TO_PACK_A;
-    with_scratch(if packs_a { rows * depth } else { 0 }, |packed| {
-        let mut done = 0;
-        loop {
-            let from = start + done;
-            let len = depth.min(k - done);
-            done += len;
-            let a = if packs_a {
-                pack::pack_a(a, shape.trans_a, (row, rows), (from, len), packed);
+    let mut done = 0;
+    loop {
+        let from = start + done;
+        let len = depth.min(k - done);
+        done += len;
+        let a = match *a {
+            Left::Packed(first, first_row) => {
+                debug_assert!((row - first_row).is_multiple_of(block::PANEL_ROWS));
+                // A panel of fewer rows comes last, with fewer numbers for each k.
                 BlockA::Panels {
-                    first: packed.as_ptr(),
+                    first: first.wrapping_add((row - first_row) * shape.k),
+                    next: block::PANEL_ROWS * shape.k,
+                    from,
                 }
-            } else if shape.trans_a {
-                BlockA::Columns {
-                    first: a.values.as_ptr().wrapping_add(from * a.ld + row),
-                    step: a.ld,
-                }
-            } else {
-                BlockA::Rows {
-                    first: a.values.as_ptr().wrapping_add(row * a.ld + from),
-                    map: RowMap::strided(a.ld),
-                }
-            };
-            let is_last = done == k;
+            }
+            Left::Plain(a) if shape.trans_a => BlockA::Columns {
+                first: a.values.as_ptr().wrapping_add(from * a.ld + row),
+                step: a.ld,
+            },
+            Left::Plain(a) => BlockA::Rows {
+                first: a.values.as_ptr().wrapping_add(row * a.ld + from),
+                map: RowMap::strided(a.ld),
+            },
+        };
+        let is_last = done == k;
+        let bias = c.epilogue.bias.filter(|_| is_last);
+        let run = |first: usize, columns: usize, b: BlockB<F>| {
             let block = Block {
                 rows,
                 columns,
                 segments: &[[0, len]],
                 a,
-                b: b.strip,
-                c: c.first.wrapping_add(row * c.ld),
+                b,
+                c: c.first.wrapping_add(row * c.ld + first),
                 ldc: c.ld,
                 beta: if from == start { c.beta } else { F::ONE },
-                bias: None,
+                bias: bias.map(|bias| bias.as_ptr().wrapping_add(first)),
                 relu: is_last && c.epilogue.relu,
             };
-            let bias = c.epilogue.bias.filter(|_| is_last);
-            let run = |first: usize, columns: usize, b: BlockB<F>| {
-                // SAFETY: the caller vouches for the operands.
-                unsafe {
-                    Block {
-                        columns,
-                        b,
-                        c: block.c.wrapping_add(first),
-                        bias: bias.map(|bias| bias.as_ptr().wrapping_add(first)),
-                        ..block
-                    }
-                    .run();
-                }
-            };
-            let whole = b.whole.clamp(column, column + columns) - column;
-            let strip = BlockB {
-                first: b
-                    .strip
-                    .first
-                    .wrapping_add(column / width::<F>() * b.strip.next + from * b.strip.step),
-                ..b.strip
-            };
-            run(column, whole, strip);
-            let tail = BlockB {
-                first: b.tail.wrapping_add(from * width::<F>()),
-                step: width::<F>(),
-                next: 0,
-            };
-            run(column + whole, columns - whole, tail);
-            if is_last {
-                break;
+            // SAFETY: the caller vouches for the operands.
+            unsafe { block.run() };
+        };
+        match *b {
+            Right::Ready { strip, whole, tail } => {
+                let whole = whole.clamp(column, column + columns) - column;
+                let first = column / width::<F>() * strip.next + from * strip.step;
+                let strip = BlockB {
+                    first: strip.first.wrapping_add(first),
+                    ..strip
+                };
+                run(column, whole, strip);
+                let tail = BlockB {
+                    first: tail.wrapping_add(from * width::<F>()),
+                    step: width::<F>(),
+                    next: 0,
+                };
+                run(column + whole, columns - whole, tail);
             }
+            Right::Plain(b) => with_scratch(COLUMN_STEP * len, |room| {
+                let first = if shape.trans_b { from } else { from * b.ld };
+                let b = Matrix::new(&b.values[first..], b.ld);
+                for first in (column..column + columns).step_by(COLUMN_STEP) {
+                    let taken = COLUMN_STEP.min(column + columns - first);
+                    let strip = &mut room[..taken.next_multiple_of(width::<F>()) * len];
+                    pack::pack_strip(b, shape.trans_b, (first, taken), len, strip);
+                    let strip = BlockB {
+                        first: strip.as_ptr(),
+                        step: width::<F>(),
+                        next: len * width::<F>(),
+                    };
+                    run(first, taken, strip);
+                }
+            }),
         }
-    });
+        if is_last {
+            break;
+        }
+    }
 }
 
 /// The length of the blocks that k is cut into: equal ones, none above [`MAX_DEPTH`].

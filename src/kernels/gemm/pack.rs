@@ -73,90 +73,185 @@ pub(crate) fn pack_panel<F: Real>(
     panel: &mut [F],
 ) {
     let width = width::<F>();
-    let columns = width.min(n - first);
-    if transposed {
-        let k = panel.len() / width;
-        if let (Some(from), Some(panel)) =
-            (F::as_f32(&b.values[first * b.ld..]), F::as_f32_mut(panel))
-        {
-            let from = Matrix::new(from, b.ld);
-            return dispatch(PackTransposed {
-                from,
-                columns,
-                panel,
-            });
-        }
-        if columns < width {
-            panel.fill(F::ZERO);
-        }
-        for j in 0..columns {
-            let row = &b.values[(first + j) * b.ld..][..k];
-            for (to, &x) in panel[j..].iter_mut().step_by(width).zip(row) {
-                *to = x;
-            }
-        }
-    } else {
+    pack_strip(
+        b,
+        transposed,
+        (first, width.min(n - first)),
+        panel.len() / width,
+        panel,
+    );
+}
+
+/// Packs a strip of columns (start and number) and the first `k` rows of B into panels, one after another.
+pub(super) fn pack_strip<F: Real>(
+    b: Matrix<'_, F>,
+    transposed: bool,
+    (first, columns): (usize, usize),
+    k: usize,
+    strip: &mut [F],
+) {
+    let width = width::<F>();
+    debug_assert_eq!(strip.len(), columns.next_multiple_of(width) * k);
+    let start = if transposed { first * b.ld } else { first };
+    let from = &b.values[start.min(b.values.len())..];
+    if let (Some(from), Some(strip)) = (F::as_f32(from), F::as_f32_mut(strip)) {
+        let from = Matrix::new(from, b.ld);
+        return dispatch(PackStrip {
+            from,
+            transposed,
+            columns,
+            k,
+            strip,
+        });
+    }
+    for (v, panel) in strip.chunks_exact_mut((k * width).max(1)).enumerate() {
+        let columns = width.min(columns - v * width);
         for (p, to) in panel.chunks_exact_mut(width).enumerate() {
-            let (to, rest) = to.split_at_mut(columns);
-            to.copy_from_slice(&b.values[p * b.ld + first..][..columns]);
-            rest.fill(F::ZERO);
+            for (j, to) in to.iter_mut().enumerate() {
+                let at = if transposed {
+                    (v * width + j) * b.ld + p
+                } else {
+                    p * b.ld + v * width + j
+                };
+                *to = if j < columns { from[at] } else { F::ZERO };
+            }
         }
     }
 }
 
-/// Packs the first `columns` rows of a matrix into a panel, a square of 16 x 16 at a time.
-struct PackTransposed<'a> {
+/// [`pack_strip`] of `f32`, whose first column is the first of `from`: a row of the strip at a time, or, transposed, a
+/// square of 16 x 16.
+struct PackStrip<'a> {
     from: Matrix<'a, f32>,
+    transposed: bool,
     columns: usize,
-    panel: &'a mut [f32],
+    k: usize,
+    strip: &'a mut [f32],
 }
 
-impl Kernel for PackTransposed<'_> {
+impl Kernel for PackStrip<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        let (panel, _) = self.panel.as_chunks_mut::<LANES>();
-        let k = panel.len();
-        let mut rows = [s.zero(); LANES];
-        for (i, square) in panel.chunks_mut(LANES).enumerate() {
-            let p = i * LANES;
-            for (j, row) in rows.iter_mut().enumerate() {
-                *row = if j < self.columns {
-                    let from = &self.from.values[j * self.from.ld + p..][..LANES.min(k - p)];
-                    s.load_partial(from)
-                } else {
-                    s.zero()
-                };
+        let (Matrix { values, ld }, k) = (self.from, self.k);
+        let (strip, _) = self.strip.as_chunks_mut::<LANES>();
+        if !self.transposed {
+            for p in 0..k {
+                let (whole, tail) = values[p * ld..][..self.columns].as_chunks::<LANES>();
+                let mut at = p;
+                for row in whole {
+                    s.store(&mut strip[at], s.load(row));
+                    at += k;
+                }
+                if !tail.is_empty() {
+                    s.store(&mut strip[at], s.load_partial(tail));
+                }
             }
-            s.transpose(&mut rows);
-            for (to, &row) in square.iter_mut().zip(&rows) {
-                s.store(to, row);
+            return;
+        }
+        let mut rows = [s.zero(); LANES];
+        for (v, panel) in strip.chunks_mut(k.max(1)).enumerate() {
+            for p in (0..k).step_by(LANES) {
+                for (j, row) in rows.iter_mut().enumerate() {
+                    let column = v * LANES + j;
+                    *row = if column < self.columns {
+                        s.load_partial(&values[column * ld + p..][..LANES.min(k - p)])
+                    } else {
+                        s.zero()
+                    };
+                }
+                s.transpose(&mut rows);
+                for (to, &row) in panel[p..].iter_mut().zip(&rows) {
+                    s.store(to, row);
+                }
             }
         }
     }
 }
 
-/// Packs rows `first_row..first_row + rows` and `k` columns from `first` on of A into panels of [`PANEL_ROWS`] rows.
+/// Panels of A that one piece of packing work covers: 48 rows, so that whole cache lines of a transposed A are used.
+const PANELS: usize = 8;
+
+/// Packs `rows` rows of A from `first` on, over all of k, into panels of [`PANEL_ROWS`] rows (the last may have fewer).
 pub(super) fn pack_a<F: Real>(
     a: Matrix<'_, F>,
     transposed: bool,
-    (first_row, rows): (usize, usize),
-    (first, k): (usize, usize),
+    (first, rows): (usize, usize),
+    k: usize,
     packed: &mut [F],
 ) {
-    for (i, panel) in packed[..rows * k].chunks_mut(PANEL_ROWS * k).enumerate() {
-        let row = first_row + i * PANEL_ROWS;
-        let rows = panel.len() / k;
-        if transposed {
+    debug_assert_eq!(packed.len(), rows * k);
+    parallel::for_each_chunk_mut(packed, PANELS * PANEL_ROWS * k, |chunk, packed| {
+        let row = first + chunk * PANELS * PANEL_ROWS;
+        let from = &a.values[if transposed { row } else { row * a.ld }..];
+        if let (Some(from), Some(packed)) = (F::as_f32(from), F::as_f32_mut(packed)) {
+            let from = Matrix::new(from, a.ld);
+            return dispatch(PackA {
+                from,
+                transposed,
+                k,
+                packed,
+            });
+        }
+        for (i, panel) in packed.chunks_mut(PANEL_ROWS * k).enumerate() {
+            let rows = panel.len() / k;
             for (p, to) in panel.chunks_exact_mut(rows).enumerate() {
-                to.copy_from_slice(&a.values[(first + p) * a.ld + row..][..rows]);
+                for (r, to) in to.iter_mut().enumerate() {
+                    let row = i * PANEL_ROWS + r;
+                    *to = from[if transposed {
+                        p * a.ld + row
+                    } else {
+                        row * a.ld + p
+                    }];
+                }
             }
-        } else {
-            for r in 0..rows {
-                let from = &a.values[(row + r) * a.ld + first..][..k];
-                for (to, &x) in panel[r..].iter_mut().step_by(rows).zip(from) {
-                    *to = x;
+        }
+    });
+}
+
+/// A piece of [`pack_a`] of `f32`, whose first row is the first of `from`.
+struct PackA<'a> {
+    from: Matrix<'a, f32>,
+    transposed: bool,
+    k: usize,
+    packed: &'a mut [f32],
+}
+
+impl Kernel for PackA<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (Matrix { values, ld }, k) = (self.from, self.k);
+        let all = self.packed.len() / k;
+        if self.transposed {
+            for p in 0..k {
+                let line = &values[p * ld..][..all];
+                for row in (0..all).step_by(PANEL_ROWS) {
+                    let rows = PANEL_ROWS.min(all - row);
+                    let part = s.load_partial(&line[row..row + rows]);
+                    s.store_partial(&mut self.packed[row * k + p * rows..][..rows], part);
+                }
+            }
+            return;
+        }
+        let mut square = [s.zero(); LANES];
+        for row in (0..all).step_by(PANEL_ROWS) {
+            let rows = PANEL_ROWS.min(all - row);
+            for p in (0..k).step_by(LANES) {
+                let len = LANES.min(k - p);
+                for (r, part) in square.iter_mut().enumerate() {
+                    *part = if r < rows {
+                        s.load_partial(&values[(row + r) * ld + p..][..len])
+                    } else {
+                        s.zero()
+                    };
+                }
+                s.transpose(&mut square);
+                let to = &mut self.packed[row * k + p * rows..][..len * rows];
+                for (to, &part) in to.chunks_exact_mut(rows).zip(&square) {
+                    s.store_partial(to, part);
                 }
             }
         }
