@@ -12,10 +12,10 @@ use crate::real::Real;
 pub const GROUP: usize = LANES * 4;
 
 const LANES: usize = 16;
-const ROUNDS: usize = 10;
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const ROUNDS: usize = 10;
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// The golden ratio and the square root of 3 less 1, as fractions of `2^32`.
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
 
 /// The stream that permutations are drawn from; no layer has this number.
 const PERMUTATIONS: u64 = u64::MAX;
@@ -67,6 +67,11 @@ impl Stream {
             key: [k0, k1],
             high: [h0, h1],
         }
+    }
+
+    /// The key, and the upper half of every counter: for kernels that make the numbers in registers.
+    pub(crate) fn key_and_high(&self) -> ([u32; 2], [u32; 2]) {
+        (self.key, self.high)
     }
 
     fn block(&self, index: u64) -> [u32; 4] {

@@ -3,10 +3,10 @@
 //! An element is dropped if its uniform number of `[0, 1)` lies below the rate, in either precision the same elements;
 //! what is kept is divided by `1 - rate`, so that the expectation stays.
 
-use crate::kernels::simd::{Kernel, Simd, dispatch};
+use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
-use crate::rng::{GROUP, Stream};
+use crate::rng::{GROUP, MULTIPLIERS, ROUNDS, Stream, WEYL};
 
 /// Elements one chunk holds: whole groups of random numbers.
 const CHUNK: usize = 64 * GROUP;
@@ -36,66 +36,145 @@ impl Dropping {
         assert_eq!(x.len(), y.len(), "an output for each input");
         for_each_chunk_mut(y, CHUNK, |index, y| {
             let x = &x[index * CHUNK..][..y.len()];
-            let first = index * CHUNK / GROUP;
-            if accumulate {
-                dispatch(self.kernel(first, y, |i, y, factor| y + x[i] * factor));
-            } else {
-                // An infinite or NaN element that is dropped is 0 too.
-                dispatch(
-                    self.kernel(first, y, |i, _, factor| match factor == F::ZERO {
-                        true => F::ZERO,
-                        false => x[i] * factor,
-                    }),
-                );
-            }
+            self.drop(index, Some(x), y, accumulate);
         });
     }
 
     /// `factors = 1 / (1 - rate)` where kept, else 0.
     pub fn factors<F: Real>(&self, factors: &mut [F]) {
         for_each_chunk_mut(factors, CHUNK, |index, factors| {
-            let first = index * CHUNK / GROUP;
-            dispatch(self.kernel(first, factors, |_, _, factor| factor));
+            self.drop(index, None, factors, false);
         });
     }
 
-    fn kernel<'a, F: Real, T: Fn(usize, F, F) -> F>(
-        &self,
-        first_group: usize,
-        y: &'a mut [F],
-        term: T,
-    ) -> Drop<'a, F, T> {
-        Drop {
+    /// Chunk `index`; without `x` it is all ones.
+    fn drop<F: Real>(&self, index: usize, x: Option<&[F]>, y: &mut [F], accumulate: bool) {
+        let draw = Draw {
             stream: self.stream,
-            first_group: first_group as u64,
+            first_group: (index * CHUNK / GROUP) as u64,
             // uniform < rate exactly if its 24 bits lie below this.
             threshold: (self.rate * f64::from(1 << BITS)).ceil() as u32,
-            scale: F::of(1.0 / (1.0 - self.rate)),
+        };
+        let scale = 1.0 / (1.0 - self.rate);
+        if let Some(y) = F::as_f32_mut(y) {
+            let x = x.and_then(F::as_f32);
+            let scale = scale as f32;
+            return dispatch(Vectors {
+                draw,
+                scale,
+                x,
+                y,
+                accumulate,
+            });
+        }
+        dispatch(Plain {
+            draw,
+            scale: F::of(scale),
+            x,
             y,
-            term,
+            accumulate,
+        });
+    }
+}
+
+/// The random numbers of a chunk and what they are compared with.
+#[derive(Clone, Copy)]
+struct Draw {
+    stream: Stream,
+    first_group: u64,
+    threshold: u32,
+}
+
+/// [`Plain`] for `f32`, the numbers drawn in registers.
+struct Vectors<'a> {
+    draw: Draw,
+    scale: f32,
+    x: Option<&'a [f32]>,
+    y: &'a mut [f32],
+    accumulate: bool,
+}
+
+impl Kernel for Vectors<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let lanes = s.to_i32(s.load(&LANE_NUMBERS));
+        // Both sides are below 2^24, so signs do not matter.
+        let below = s.splat_i32(self.draw.threshold as i32 - 1);
+        let scale = s.splat(self.scale);
+        for (group, y) in self.y.chunks_mut(GROUP).enumerate() {
+            let words = philox(
+                s,
+                self.draw.stream,
+                self.draw.first_group + group as u64,
+                lanes,
+            );
+            let x = self.x.map(|x| &x[group * GROUP..][..y.len()]);
+            for (word, y) in y.chunks_mut(LANES).enumerate() {
+                let kept = s.gt_i32(s.shr_u32(words[word], u32::BITS - BITS), below);
+                let x = match x {
+                    Some(x) => s.mul(s.load_partial(&x[word * LANES..][..y.len()]), scale),
+                    None => scale,
+                };
+                // An infinite or NaN element that is dropped is 0 too.
+                let mut result = s.select(kept, x, s.zero());
+                if self.accumulate {
+                    result = s.add(s.load_partial(y), result);
+                }
+                s.store_partial(y, result);
+            }
         }
     }
 }
 
-struct Drop<'a, F, T> {
-    stream: Stream,
-    first_group: u64,
-    threshold: u32,
-    scale: F,
-    y: &'a mut [F],
-    term: T,
+const LANE_NUMBERS: [f32; LANES] = [
+    0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0, 11.0, 12.0, 13.0, 14.0, 15.0,
+];
+
+/// [`Stream::group`] in registers: four words for each of 16 lanes.
+#[inline(always)]
+fn philox<S: Simd>(s: S, stream: Stream, group: u64, lanes: S::I) -> [S::I; 4] {
+    let (mut key, high) = stream.key_and_high();
+    let first = group * LANES as u64;
+    let mut c0 = s.add_i32(s.splat_i32(first as i32), lanes);
+    let mut c1 = s.splat_i32((first >> 32) as i32);
+    let (mut c2, mut c3) = (s.splat_i32(high[0] as i32), s.splat_i32(high[1] as i32));
+    for _ in 0..ROUNDS {
+        let (high_0, low_0) = s.mul_wide_u32(c0, MULTIPLIERS[0]);
+        let (high_1, low_1) = s.mul_wide_u32(c2, MULTIPLIERS[1]);
+        c0 = s.xor_i32(s.xor_i32(high_1, c1), s.splat_i32(key[0] as i32));
+        c2 = s.xor_i32(s.xor_i32(high_0, c3), s.splat_i32(key[1] as i32));
+        (c1, c3) = (low_1, low_0);
+        key = [key[0].wrapping_add(WEYL[0]), key[1].wrapping_add(WEYL[1])];
+    }
+    [c0, c1, c2, c3]
 }
 
-impl<F: Real, T: Fn(usize, F, F) -> F> Kernel for Drop<'_, F, T> {
+/// One chunk of any number type.
+struct Plain<'a, F> {
+    draw: Draw,
+    scale: F,
+    x: Option<&'a [F]>,
+    y: &'a mut [F],
+    accumulate: bool,
+}
+
+impl<F: Real> Kernel for Plain<'_, F> {
     type Output = ();
+
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         for (group, y) in self.y.chunks_mut(GROUP).enumerate() {
-            let bits = self.stream.group(self.first_group + group as u64);
+            let bits = self.draw.stream.group(self.draw.first_group + group as u64);
             for (i, (y, &bits)) in y.iter_mut().zip(bits.as_flattened()).enumerate() {
-                let kept = bits >> (u32::BITS - BITS) >= self.threshold;
-                let factor = if kept { self.scale } else { F::ZERO };
-                *y = (self.term)(group * GROUP + i, *y, factor);
+                let x = match self.x {
+                    Some(x) => x[group * GROUP + i] * self.scale,
+                    None => self.scale,
+                };
+                let kept = bits >> (u32::BITS - BITS) >= self.draw.threshold;
+                let result = if kept { x } else { F::ZERO };
+                *y = if self.accumulate { *y + result } else { result };
             }
         }
     }
@@ -152,6 +231,7 @@ pub fn multiply_repeated<F: Real>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::kernels::simd::{available, with_isa};
 
     #[test]
     fn an_element_is_dropped_if_its_uniform_number_is_below_the_rate() {
@@ -166,6 +246,27 @@ mod tests {
                 let factor = if kept { 1.0 / (1.0 - rate) } else { 0.0 };
                 assert_eq!(wide[i], factor);
                 assert_eq!(y[i], 2.0 * factor as f32);
+            }
+        }
+    }
+
+    #[test]
+    fn all_levels_and_lengths_drop_the_same() {
+        let stream = Stream::new(7, 1, u64::MAX);
+        let x: Vec<f32> = (0..20_001).map(|i| i as f32 - 1e4).collect();
+        let run = |len: usize, accumulate| {
+            let mut y = vec![0.5; len];
+            Dropping::new(stream, 0.3).apply(&x[..len], &mut y, accumulate);
+            y
+        };
+        for isa in available() {
+            for len in [1, 15, 16, 63, 64, 65, 4096, 20_001] {
+                let (y, sum) = with_isa(isa, || (run(len, false), run(len, true)));
+                for i in 0..len {
+                    let kept = f64::from(stream.uniform::<f32>(i as u64)) >= 0.3;
+                    let wanted = if kept { x[i] * (1.0 / 0.7) as f32 } else { 0.0 };
+                    assert_eq!((y[i], sum[i]), (wanted, 0.5 + wanted), "{isa:?} {len} {i}");
+                }
             }
         }
     }

@@ -360,6 +360,24 @@ impl Simd for Avx2 {
         unsafe { [_mm256_xor_si256(a[0], b[0]), _mm256_xor_si256(a[1], b[1])] }
     }
     #[inline(always)]
+    fn mul_wide_u32(self, a: Ints, n: u32) -> (Ints, Ints) {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            // As on the level above, for each half of the lanes.
+            let n = _mm256_set1_epi32(n as i32);
+            let wide = |a| {
+                let even = _mm256_mul_epu32(a, n);
+                let odd = _mm256_mul_epu32(_mm256_srli_epi64::<32>(a), n);
+                (
+                    _mm256_blend_epi32::<0xAA>(_mm256_srli_epi64::<32>(even), odd),
+                    _mm256_blend_epi32::<0xAA>(even, _mm256_slli_epi64::<32>(odd)),
+                )
+            };
+            let ((high_0, low_0), (high_1, low_1)) = (wide(a[0]), wide(a[1]));
+            ([high_0, high_1], [low_0, low_1])
+        }
+    }
+    #[inline(always)]
     fn shl_i32(self, a: Ints, n: u32) -> Ints {
         // SAFETY: the token proves the instructions.
         unsafe {

@@ -238,6 +238,20 @@ impl Simd for Avx512 {
         unsafe { _mm512_xor_si512(a, b) }
     }
     #[inline(always)]
+    fn mul_wide_u32(self, a: __m512i, n: u32) -> (__m512i, __m512i) {
+        // SAFETY: the token proves the instructions.
+        unsafe {
+            // Products of the even and of the odd lanes, 64 bits each; their halves go where they belong.
+            let n = _mm512_set1_epi32(n as i32);
+            let even = _mm512_mul_epu32(a, n);
+            let odd = _mm512_mul_epu32(_mm512_srli_epi64::<32>(a), n);
+            (
+                _mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64::<32>(even), odd),
+                _mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64::<32>(odd)),
+            )
+        }
+    }
+    #[inline(always)]
     fn shl_i32(self, a: __m512i, n: u32) -> __m512i {
         // SAFETY: the token proves the instructions.
         unsafe { _mm512_sllv_epi32(a, _mm512_set1_epi32(n as i32)) }

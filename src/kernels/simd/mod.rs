@@ -133,6 +133,8 @@ pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     fn add_i32(self, a: Self::I, b: Self::I) -> Self::I;
     /// `a - b`, wrapping.
     fn sub_i32(self, a: Self::I, b: Self::I) -> Self::I;
+    /// The upper and the lower half of the 64 bits of `a * n`, both without sign.
+    fn mul_wide_u32(self, a: Self::I, n: u32) -> (Self::I, Self::I);
     /// Bitwise and.
     fn and_i32(self, a: Self::I, b: Self::I) -> Self::I;
     /// Bitwise or.

@@ -199,6 +199,11 @@ impl Simd for Scalar {
         zip(a, b, |a, b| a ^ b)
     }
     #[inline(always)]
+    fn mul_wide_u32(self, a: I, n: u32) -> (I, I) {
+        let wide = |a: i32| u64::from(a as u32) * u64::from(n);
+        (a.map(|a| (wide(a) >> 32) as i32), a.map(|a| wide(a) as i32))
+    }
+    #[inline(always)]
     fn shl_i32(self, a: I, n: u32) -> I {
         a.map(|a| a << n)
     }

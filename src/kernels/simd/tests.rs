@@ -43,6 +43,8 @@ impl Kernel for Everything {
             ("sub_i32", s.floats(s.sub_i32(ints.0, ints.1))),
             ("and_i32", s.floats(s.and_i32(ints.0, ints.1))),
             ("or_i32", s.floats(s.or_i32(ints.0, ints.1))),
+            ("high", s.floats(s.mul_wide_u32(ints.0, 0xD251_1F53).0)),
+            ("low", s.floats(s.mul_wide_u32(ints.0, 0xD251_1F53).1)),
             ("xor_i32", s.floats(s.xor_i32(ints.0, ints.1))),
             ("shl_i32", s.floats(s.shl_i32(ints.0, 5))),
             ("shr_i32", s.floats(s.shr_i32(ints.0, 5))),
