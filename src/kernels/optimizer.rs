@@ -116,9 +116,9 @@ impl<F: Real, R: Rule<F, SLOTS>, const SLOTS: usize> Kernel for Pass<'_, F, R, S
                     s[slot][lane] = each[slot];
                 }
             }
-            weights[at..at + LANES].copy_from_slice(&w);
+            write(weights, at, w);
             for slot in 0..SLOTS {
-                slots[slot * len + at..][..LANES].copy_from_slice(&s[slot]);
+                write(slots, slot * len + at, s[slot]);
             }
         }
         for at in whole..len {
@@ -134,11 +134,20 @@ impl<F: Real, R: Rule<F, SLOTS>, const SLOTS: usize> Kernel for Pass<'_, F, R, S
     }
 }
 
+// Arrays are moved as arrays: a copy between slices may become a call.
 #[inline(always)]
 fn read<F: Real>(from: &[F], at: usize) -> [F; LANES] {
-    let mut lanes = [F::ZERO; LANES];
-    lanes.copy_from_slice(&from[at..at + LANES]);
-    lanes
+    from[at..]
+        .first_chunk()
+        .copied()
+        .unwrap_or([F::ZERO; LANES])
+}
+
+#[inline(always)]
+fn write<F: Real>(to: &mut [F], at: usize, lanes: [F; LANES]) {
+    if let Some(to) = to[at..].first_chunk_mut() {
+        *to = lanes;
+    }
 }
 
 #[inline(always)]
