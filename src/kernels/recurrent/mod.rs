@@ -20,6 +20,7 @@ mod backward;
 mod factor;
 mod forward;
 mod gates;
+mod outer;
 mod weights;
 
 use std::ops::Range;
@@ -29,6 +30,7 @@ use crate::real::Real;
 
 pub use backward::{Backward, backward};
 pub use forward::{Forward, Tape, Weights, forward};
+pub use outer::PANEL;
 pub use weights::{Target, WeightGrads, weight_grads};
 
 /// Rows times steps of one product of inputs and kernel: its gates stay in the cache until their steps use them.
@@ -244,16 +246,6 @@ impl<'a, F: Real> Masks<'a, F> {
 
     fn is_empty(&self) -> bool {
         self.values.is_empty()
-    }
-
-    /// The masks of the rows from `first` on.
-    fn from(&self, first: usize) -> Self {
-        let values = if self.is_empty() {
-            self.values
-        } else {
-            &self.values[first * self.of * self.width..]
-        };
-        Self { values, ..*self }
     }
 
     fn row(&self, row: usize) -> &'a [F] {

@@ -39,7 +39,7 @@ mod back {
     pub const STATES: usize = 3;
     pub const SPARE: usize = 4;
     pub const INPUTS: usize = 5;
-    pub const MASKED: usize = 6;
+    pub const BEFORE: usize = 6;
     pub const WEIGHTS: usize = 7;
 }
 
@@ -90,8 +90,8 @@ impl<R: Recurrence> Recurrent<R> {
                 need(true, &[batch, window, input])?,
                 need(true, &[batch, 2, units])?,
                 need(true, &[batch, width])?,
-                need(true, &[batch, time, input])?,
-                need(drops, &[batch, time, units])?,
+                need(true, &[batch, time, input.next_multiple_of(kernel::PANEL)])?,
+                need(true, &[batch, time, units.next_multiple_of(kernel::PANEL)])?,
                 kernel::Weights::<F>::len(&sizes, true),
             ],
             reads_inputs: true,
@@ -248,7 +248,7 @@ impl<R: Recurrence> Recurrent<R> {
             extra,
             before: before_h,
             inputs: cx.temp(back::INPUTS),
-            masked: cx.temp(back::MASKED),
+            states: cx.temp(back::BEFORE),
         };
         weight_grads(&sizes, work);
     }
