@@ -1,4 +1,6 @@
-//! An activation function as a layer of its own: `y = f(x)`.
+//! An activation function as a layer of its own, under its own name too (`ReLU`): `y = f(x)`.
+
+use std::fmt::Debug;
 
 use serde::Deserialize;
 
@@ -18,18 +20,44 @@ pub struct Activation {
 
 impl Configured for Activation {}
 
-impl<F: Real> Layer<F> for Activation {
+impl Applies for Activation {
+    const KIND: &'static str = "Activation";
+
+    fn function(&self) -> Function {
+        self.activation
+    }
+
+    fn kept(&self) -> Option<&Function> {
+        Some(&self.activation)
+    }
+}
+
+/// Settings that name an activation function: all there is to such a layer.
+pub trait Applies: Debug + Send + Sync {
+    /// The kind of the layer.
+    const KIND: &'static str;
+
+    /// The function.
+    fn function(&self) -> Function;
+
+    /// The function if it is a field, for a loss that applies it itself.
+    fn kept(&self) -> Option<&Function> {
+        None
+    }
+}
+
+impl<F: Real, A: Applies> Layer<F> for A {
     fn kind(&self) -> &'static str {
-        "Activation"
+        A::KIND
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
         let input = only_input(inputs)?;
-        if self.activation.is_rowwise() && input.rank() < 2 {
+        if self.function().is_rowwise() && input.rank() < 2 {
             return Err(Error::shape(
                 format!(
                     "rows to take {} of, (batch, ..., features)",
-                    self.activation.name()
+                    self.function().name()
                 ),
                 format!("input shape {input}"),
             ));
@@ -37,7 +65,7 @@ impl<F: Real> Layer<F> for Activation {
         let Some(last) = input.last() else {
             return Ok(vec![input.clone()]);
         };
-        match self.activation.output_len(last) {
+        match self.function().output_len(last) {
             Some(len) if len == last => Ok(vec![input.clone()]),
             Some(len) => Ok(vec![input.with_last(Some(len))]),
             None => Err(Error::shape(
@@ -48,7 +76,7 @@ impl<F: Real> Layer<F> for Activation {
     }
 
     fn scratch(&self, _: &[Shape], mode: Mode) -> Result<Scratch> {
-        let reads_inputs = self.activation.needs_input();
+        let reads_inputs = self.function().needs_input();
         Ok(Scratch {
             reads_inputs: mode.backward && reads_inputs,
             reads_outputs: mode.backward && !reads_inputs,
@@ -61,11 +89,11 @@ impl<F: Real> Layer<F> for Activation {
     }
 
     fn output_activation(&self) -> Option<&Function> {
-        Some(&self.activation)
+        self.kept()
     }
 
     fn is_view(&self, _: Mode) -> bool {
-        self.activation == Function::Linear
+        self.function() == Function::Linear
     }
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
@@ -74,7 +102,7 @@ impl<F: Real> Layer<F> for Activation {
         if cx.defers_activation() {
             output.copy_from_slice(cx.input(0));
         } else {
-            self.activation.forward(cx.input(0), output, last);
+            self.function().forward(cx.input(0), output, last);
         }
         Ok(())
     }
@@ -87,7 +115,7 @@ impl<F: Real> Layer<F> for Activation {
         let function = if cx.defers_activation() {
             Function::Linear
         } else {
-            self.activation
+            self.function()
         };
         let (x, y) = match function {
             Function::Linear => (None, &[][..]),

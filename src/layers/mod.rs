@@ -23,18 +23,24 @@ pub mod embedding;
 pub mod flatten;
 pub mod global_pooling2d;
 pub mod gru;
+pub mod identity;
 pub mod input_layer;
 pub mod layer_normalization;
 pub mod lstm;
 pub mod masking;
 pub mod merging;
 pub mod multi_head_attention;
+pub mod noise;
 pub mod pooling2d;
+pub mod prelu;
+pub mod rearranging;
+pub mod rectifiers;
 pub mod recurrent;
 pub mod reshape;
 pub mod reverse;
 pub mod simple_rnn;
 mod sliding;
+pub mod spatial_dropout;
 
 /// A layer whose fields are its configuration.
 pub trait Configured: DeserializeOwned {
@@ -75,6 +81,7 @@ macro_rules! registry {
 
 registry! {
     "Activation" => activation::Activation,
+    "ActivityRegularization" => identity::ActivityRegularization,
     "Add" => merging::Add,
     "Average" => merging::Average,
     "AveragePooling2D" => pooling2d::AveragePooling2D,
@@ -83,21 +90,34 @@ registry! {
     "Conv2D" => conv2d::Conv2D,
     "Dense" => dense::Dense,
     "Dropout" => dropout::Dropout,
+    "ELU" => rectifiers::Elu,
     "Embedding" => embedding::Embedding,
     "Flatten" => flatten::Flatten,
     "GRU" => gru::Gru,
+    "GaussianDropout" => noise::GaussianDropout,
+    "GaussianNoise" => noise::GaussianNoise,
     "GlobalAveragePooling2D" => global_pooling2d::GlobalAveragePooling2D,
+    "Identity" => identity::Identity,
     "InputLayer" => input_layer::InputLayer,
     "LSTM" => lstm::Lstm,
     "LayerNormalization" => layer_normalization::LayerNormalization,
+    "LeakyReLU" => rectifiers::LeakyReLU,
     "Masking" => masking::Masking,
     "MaxPooling2D" => pooling2d::MaxPooling2D,
     "Maximum" => merging::Maximum,
     "Minimum" => merging::Minimum,
     "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
     "Multiply" => merging::Multiply,
+    "PReLU" => prelu::PReLU,
+    "Permute" => rearranging::Permute,
+    "ReLU" => rectifiers::ReLU,
+    "RepeatVector" => rearranging::RepeatVector,
+    "Rescaling" => rearranging::Rescaling,
     "Reshape" => reshape::Reshape,
     "Reverse" => reverse::Reverse,
     "SimpleRNN" => simple_rnn::SimpleRnn,
+    "SpatialDropout1D" => spatial_dropout::SpatialDropout<1>,
+    "SpatialDropout2D" => spatial_dropout::SpatialDropout<2>,
+    "SpatialDropout3D" => spatial_dropout::SpatialDropout<3>,
     "Subtract" => merging::Subtract,
 }

@@ -45,6 +45,20 @@ pub(super) fn check_data_format(data_format: Option<&str>) -> Result<()> {
     }
 }
 
+/// The error for inputs that have not `rank` axes between batch and channels.
+pub(super) fn wrong_rank(rank: usize, input: &Shape) -> Error {
+    let axes = ["steps", "height, width", "depth, height, width"][rank - 1];
+    Error::shape(
+        format!("inputs of shape (batch, {axes}, channels)"),
+        format!("shape {input}"),
+    )
+    .remedy(if rank > 1 && input.rank() == rank + 1 {
+        "Add an axis for the channels: x[..., None]."
+    } else {
+        ""
+    })
+}
+
 /// One positive integer for both axes, or one for each.
 pub(super) fn pair(name: &str, numbers: &Integers) -> Result<[usize; 2]> {
     let refused = || {

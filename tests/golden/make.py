@@ -30,6 +30,7 @@ FAMILIES = [
     "layers_attention",
     "layers_normalization",
     "layers_core",
+    "layers_elementwise",
     "activations",
     "losses",
     "metrics",

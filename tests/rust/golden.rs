@@ -424,3 +424,8 @@ fn normalizations_agree_with_keras() {
 fn attention_agrees_with_keras() {
     check("layers_attention");
 }
+
+#[test]
+fn elementwise_layers_agree_with_keras() {
+    check("layers_elementwise");
+}

@@ -10,6 +10,7 @@ from lamina.layers.dropout import Dropout
 from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
 from lamina.layers.gru import GRU
+from lamina.layers.identity import ActivityRegularization, Identity
 from lamina.layers.input_layer import Input, InputLayer
 from lamina.layers.layer_normalization import LayerNormalization
 from lamina.layers.lstm import LSTM
@@ -31,7 +32,16 @@ from lamina.layers.merging import (
     subtract,
 )
 from lamina.layers.multi_head_attention import MultiHeadAttention
+from lamina.layers.noise import (
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from lamina.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, MaxPooling2D
+from lamina.layers.rearranging import Permute, RepeatVector, Rescaling
+from lamina.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from lamina.layers.reshape import Reshape
 from lamina.layers.simple_rnn import SimpleRNN
 
@@ -41,9 +51,11 @@ AvgPool2D = AveragePooling2D
 GlobalAvgPool2D = GlobalAveragePooling2D
 
 __all__ = [
+    "ELU",
     "GRU",
     "LSTM",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "Average",
     "AveragePooling2D",
@@ -57,12 +69,16 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
+    "Identity",
     "Input",
     "InputLayer",
     "Layer",
     "LayerNormalization",
+    "LeakyReLU",
     "Masking",
     "MaxPool2D",
     "MaxPooling2D",
@@ -70,8 +86,16 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "PReLU",
+    "Permute",
+    "ReLU",
+    "RepeatVector",
+    "Rescaling",
     "Reshape",
     "SimpleRNN",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
     "add",
     "average",
