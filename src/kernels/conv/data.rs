@@ -6,7 +6,7 @@
 //! its own. This is how strided convolutions are transposed without multiplying by zeros.
 
 use super::window::{Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared};
+use super::{CHUNK_WORK, Conv2d, Shared, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Matrix, PackedB, RowMap, Segment, pack_panel, width,
 };
@@ -25,6 +25,12 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
             *dx = if beta == F::ZERO { F::ZERO } else { *dx * beta };
         }
         return;
+    }
+    if conv.winograd_data()
+        && let (Some(dy), Some(kernel), Some(dx)) =
+            (F::as_f32(dy), F::as_f32(kernel), F::as_f32_mut(dx))
+    {
+        return winograd::backward_data(conv, dy, kernel, beta.f64() as f32, dx);
     }
     let (channels, filters) = (conv.group_channels(), conv.group_filters());
     let num_phases = conv.strides[0] * conv.strides[1];

@@ -1,7 +1,7 @@
 //! The convolution itself.
 
 use super::window::{Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared};
+use super::{CHUNK_WORK, Conv2d, Shared, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Epilogue, Matrix, PackedB, Segment, pack_b, width,
 };
@@ -24,6 +24,16 @@ pub fn forward<F: Real>(
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters));
     if y.is_empty() {
         return;
+    }
+    if conv.winograd_forward()
+        && let (Some(x), Some(kernel), Some(y)) =
+            (F::as_f32(x), F::as_f32(kernel), F::as_f32_mut(y))
+    {
+        let epilogue = Epilogue {
+            bias: epilogue.bias.and_then(F::as_f32),
+            relu: epilogue.relu,
+        };
+        return winograd::forward(conv, x, kernel, epilogue, y);
     }
     let depth = conv.taps() * conv.group_channels();
     let packed_group = PackedB::<F>::len(depth, conv.group_filters());

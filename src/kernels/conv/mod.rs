@@ -12,6 +12,8 @@
 //! contiguous, so each sum is the matrix product of [`super::gemm`] whose k runs through a few segments. Images with a
 //! border are copied, a band of rows at a time, into a buffer with zeros around; so the inner loop knows no border.
 //!
+//! Kernels of 3 x 3 at stride 1 over enough channels take fewer multiplications: see `winograd`.
+//!
 //! Bands depend on sizes alone. Every output is computed by one thread; the weights' gradient is summed over parts whose
 //! number depends on sizes, added in order. So the bits depend neither on threads nor on the instruction set.
 
@@ -19,6 +21,7 @@ mod data;
 mod forward;
 mod weights;
 mod window;
+mod winograd;
 
 pub use data::backward_data;
 pub use forward::forward;

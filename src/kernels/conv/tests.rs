@@ -280,6 +280,47 @@ fn convolutions_and_gradients_match_the_definition() {
 }
 
 #[test]
+fn tiles_of_minimal_filtering_match_the_definition() {
+    let plain = Conv2d {
+        batch: 7,
+        input: [13, 11],
+        channels: 33,
+        filters: 49,
+        ..PLAIN
+    };
+    // Odd sizes and even ones, cut tiles, borders on one side, whole vectors and cut ones.
+    for (channels, filters) in [(33, 49), (32, 64), (80, 32)] {
+        for (batch, input) in [(7, [13, 11]), (3, [12, 20]), (40, [7, 5])] {
+            for (padding, after) in [([1, 1], 1), ([0, 0], 0), ([2, 0], 2)] {
+                let conv = Conv2d {
+                    batch,
+                    input,
+                    channels,
+                    filters,
+                    padding,
+                    ..plain
+                };
+                check::<f32>(&sized(conv, [after; 2]), 1.0);
+            }
+        }
+    }
+    let conv = sized(
+        Conv2d {
+            padding: [1, 1],
+            ..plain
+        },
+        [1, 1],
+    );
+    assert!(conv.winograd_forward() && conv.winograd_data());
+    check::<f32>(&conv, 0.0);
+    let many = Conv2d { batch: 21, ..conv };
+    assert!(many.winograd_weights());
+    check::<f32>(&many, 0.0);
+    check::<f32>(&many, 1.0);
+    check::<f64>(&conv, 1.0);
+}
+
+#[test]
 fn levels_and_threads_give_the_same_bits() {
     let conv = sized(
         Conv2d {
@@ -292,8 +333,15 @@ fn levels_and_threads_give_the_same_bits() {
         },
         [1, 1],
     );
-    for strides in [[1, 1], [2, 2]] {
-        let conv = sized(Conv2d { strides, ..conv }, [1, 1]);
+    for (strides, channels) in [([1, 1], 24), ([1, 1], 40), ([2, 2], 24)] {
+        let conv = sized(
+            Conv2d {
+                strides,
+                channels,
+                ..conv
+            },
+            [1, 1],
+        );
         let expected = run::<f32>(&conv, 1.0);
         for level in available() {
             for threads in [1, 2, 3, 8] {

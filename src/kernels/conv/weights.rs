@@ -1,7 +1,7 @@
 //! The gradient by the kernel.
 
 use super::window::{Bands, Segments, Source};
-use super::{CHUNK_WORK, Conv2d};
+use super::{CHUNK_WORK, Conv2d, winograd};
 use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, Segment, pack_panel, width};
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
@@ -26,6 +26,11 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
             *dw = if beta == F::ZERO { F::ZERO } else { *dw * beta };
         }
         return;
+    }
+    if conv.winograd_weights()
+        && let (Some(x), Some(dy), Some(dw)) = (F::as_f32(x), F::as_f32(dy), F::as_f32_mut(dw))
+    {
+        return winograd::backward_weights(conv, x, dy, beta.f64() as f32, dw);
     }
     let bands = Bands::new(conv.batch, conv.output, PIXELS);
     let work = conv.batch * conv.output[0] * conv.output[1] * conv.pixel_work();
