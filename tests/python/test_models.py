@@ -358,3 +358,14 @@ def test_a_mask_beside_an_initial_state_counts_only_if_given_as_in_keras():
     assert not np.array_equal(got[1], got[2]), "no step was skipped"
     plain = Model(ids, layer(sequence)).predict(np.array([[1, 2, 0, 0]]), verbose=0)[0]
     np.testing.assert_array_equal(plain[1], plain[2])
+
+
+def test_weights_are_attributes_by_name_as_in_keras():
+    dense = layers.Dense(3)
+    with pytest.raises(AttributeError, match="Weights exist once the layer is built"):
+        dense.kernel  # noqa: B018
+    dense.build((None, 2))
+    dense.kernel.assign(np.ones((2, 3)))
+    np.testing.assert_array_equal(dense(np.ones((1, 2))), [[2.0, 2.0, 2.0]])
+    assert dense.bias.shape == (3,)
+    assert not hasattr(dense, "gamma")

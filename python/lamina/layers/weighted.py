@@ -35,6 +35,19 @@ class Weighted:
     _nodes: list[Node]  # its calls on symbolic tensors
     _eager: dict[str, EagerRun]  # runners for calls on arrays
 
+    def __getattr__(self, name: str) -> Any:
+        """A weight by its name, as in Keras: `layer.kernel`, `layer.gamma`."""
+        if not name.startswith("_") and self.__dict__.get("_core") is not None:
+            for weight in self._engine_weights():
+                if weight.name == name:
+                    return weight
+            if not self.built:
+                raise AttributeError(
+                    f"{type(self).__name__} has no attribute {name!r}. "
+                    "Weights exist once the layer is built: call it on data or build(input_shape)"
+                )
+        raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+
     @property
     def weights(self) -> list[Variable]:
         """All weights: the layer's own in Keras's order, then those of the layers inside."""

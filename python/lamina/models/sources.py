@@ -157,6 +157,8 @@ class _IndexedSource:
         places = range(count) if order is None else order(count)
         if self._steps is not None and self._steps > count:
             _warn_short(count, self._steps)
+        if hasattr(self._batches, "on_epoch_begin"):
+            self._batches.on_epoch_begin()
         for place in places[: self._steps]:
             yield _one_batch(self._convert(unpack(self._batches[int(place)])))
         if hasattr(self._batches, "on_epoch_end"):

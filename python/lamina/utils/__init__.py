@@ -9,6 +9,7 @@ from lamina.utils.pad_sequences import pad_sequences
 from lamina.utils.picture import Picture
 from lamina.utils.plot_model import plot_model
 from lamina.utils.progbar import Progbar
+from lamina.utils.py_dataset import PyDataset
 from lamina.utils.set_random_seed import set_random_seed
 from lamina.utils.timeseries_dataset_from_array import timeseries_dataset_from_array
 from lamina.utils.to_categorical import to_categorical
@@ -16,6 +17,7 @@ from lamina.utils.to_categorical import to_categorical
 __all__ = [
     "Picture",
     "Progbar",
+    "PyDataset",
     "clear_session",
     "heat_map",
     "image_grid",
