@@ -55,7 +55,7 @@ impl<'a, F: Real> Sample<'a, F> {
 
     /// The class of a state; 0 is the blank.
     fn class(&self, state: usize) -> usize {
-        if state % 2 == 0 {
+        if state.is_multiple_of(2) {
             0
         } else {
             self.labels[state / 2].f64() as usize
