@@ -120,14 +120,14 @@ impl Gemm {
     fn packs_a<F>(&self, ld: usize) -> bool {
         let strips = self.n / COLUMN_STEP;
         let clashes = self.trans_a && (ld * size_of::<F>()).is_multiple_of(1024);
-        let wanted = match self.m.saturating_mul(self.k) {
-            ..MIN_ELEMENTS_TO_PACK_A => usize::MAX,
-            _ if clashes => 2,
-            _ if self.trans_a => 4,
-            ..MANY_ELEMENTS_OF_A => 8,
-            _ => 3,
+        let elements = self.m.saturating_mul(self.k);
+        let wanted = match (clashes, self.trans_a) {
+            (true, _) => 2,
+            (false, true) => 4,
+            (false, false) if elements < MANY_ELEMENTS_OF_A => 8,
+            (false, false) => 3,
         };
-        strips >= wanted
+        elements >= MIN_ELEMENTS_TO_PACK_A && strips >= wanted
     }
 }
 

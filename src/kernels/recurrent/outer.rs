@@ -37,7 +37,7 @@ pub(super) fn fill<'a, F: Real>(
                     let factors = &factors[panel * PANEL..];
                     to.iter_mut()
                         .zip(factors)
-                        .for_each(|(to, &factor)| *to = *to * factor);
+                        .for_each(|(to, &factor)| *to *= factor);
                 }
             }
         }
