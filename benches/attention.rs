@@ -4,8 +4,9 @@
 //! rows count the same operations as the full ones, so their GFLOP/s tell what skipping the hidden half is worth.
 //! Time is CPU time of the thread, so other jobs on the machine disturb little; the best sample is printed as well.
 
+mod peak;
+
 use std::hint::black_box;
-use std::time::Duration;
 
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
@@ -13,6 +14,7 @@ use lamina::kernels::attention::{
     Gradients, Mask, Projected, Results, Rules, Sizes, attend, attend_backward,
 };
 use lamina::kernels::gather::{gather, scatter_add};
+use peak::thread_time;
 
 /// Samples, steps, heads, numbers in a head.
 const SHAPES: [(usize, usize, usize, usize); 3] =
@@ -23,17 +25,6 @@ const TABLES: [(usize, usize, usize); 2] = [(16 * 128, 96, 128), (4096, 50_000, 
 
 fn wave(len: usize, pace: f32) -> Vec<f32> {
     (0..len).map(|i| (i as f32 * pace).sin()).collect()
-}
-
-/// CPU time of this thread.
-fn thread_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a place for the answer; the clock exists on every POSIX system.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// Measures `work`; `amount` is how many operations or bytes it takes, `unit` is `GFLOP` or `GB`.
@@ -60,6 +51,7 @@ fn measure(
 }
 
 fn attention(criterion: &mut Criterion) {
+    println!("FMA peak of one core: {:.0} GFLOP/s", peak::gflops());
     let mut group = criterion.benchmark_group("attention");
     for (batch, steps, heads, dim) in SHAPES {
         let sizes = Sizes {

@@ -3,13 +3,16 @@
 //! Time is CPU time of the thread, so other jobs on the machine disturb little; beside Criterion's statistics the best
 //! sample is printed with its fraction of the peak.
 
+mod peak;
+
 use std::cell::Cell;
 use std::hint::black_box;
 use std::time::Duration;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use lamina::kernels::gemm::{Epilogue, Gemm, Matrix, MatrixMut, Operand, PackedB, gemm, pack_b};
-use lamina::kernels::simd::{Isa, Kernel, Simd, available, dispatch, with_isa};
+use lamina::kernels::simd::{Isa, available, with_isa};
+use peak::thread_time;
 
 /// m, n, k of small nets, of an LSTM step, of dense layers, of a convolution and of a weight gradient.
 const SHAPES: [(usize, usize, usize); 12] = [
@@ -27,67 +30,10 @@ const SHAPES: [(usize, usize, usize); 12] = [
     (64, 27, 4096),
 ];
 
-/// CPU time of this thread.
-fn thread_time() -> Duration {
-    let mut time = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
-    // SAFETY: `time` is a place for the answer; the clock exists on every POSIX system.
-    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
-    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
-}
-
-/// A chain of fused multiply-adds that stays in registers.
-struct Chain(u32);
-
-impl Kernel for Chain {
-    type Output = f32;
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) -> f32 {
-        if S::ISA == Isa::Avx512 {
-            chain::<S, 12>(s, self.0)
-        } else {
-            chain::<S, 6>(s, self.0)
-        }
-    }
-}
-
-#[inline(always)]
-fn chain<S: Simd, const N: usize>(s: S, rounds: u32) -> f32 {
-    let (a, b) = (s.splat(black_box(0.5)), s.splat(black_box(0.25)));
-    let mut sums = [b; N];
-    for _ in 0..rounds {
-        for sum in &mut sums {
-            *sum = s.fma(*sum, a, b);
-        }
-    }
-    let mut total = s.zero();
-    for sum in sums {
-        total = s.add(total, sum);
-    }
-    s.sum(total)
-}
-
-/// GFLOP/s of the level in use, the best of many.
-fn peak(isa: Isa) -> f64 {
-    let rounds = if isa == Isa::Scalar { 1 << 12 } else { 1 << 17 };
-    let chains = if isa == Isa::Avx512 { 12.0 } else { 6.0 };
-    let best = (0..100)
-        .map(|_| {
-            let start = thread_time();
-            black_box(dispatch(Chain(black_box(rounds))));
-            thread_time() - start
-        })
-        .min()
-        .unwrap_or_default();
-    f64::from(rounds) * chains * 32.0 / best.as_secs_f64() / 1e9
-}
-
 fn products(criterion: &mut Criterion) {
     for isa in available().filter(|&isa| isa != Isa::Scalar) {
         with_isa(isa, || {
-            let peak = peak(isa);
+            let peak = peak::gflops();
             println!("{}: {peak:.0} GFLOP/s peak of one core", isa.name());
             let mut group = criterion.benchmark_group(format!("gemm/{}", isa.name()));
             for (m, n, k) in SHAPES {
