@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 const POINTS: usize = 1000;
 const BATCH: usize = 50;
-const EPOCHS: u64 = 60;
+const EPOCHS: u64 = 200;
 
 /// Points on two arms that turn twice, a little shaken, and the arm each belongs to.
 fn spirals(seed: u64) -> (Vec<[f32; 2]>, Vec<f32>) {
