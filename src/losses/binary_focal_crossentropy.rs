@@ -61,10 +61,10 @@ impl<F: Real> Focus<F> {
         (self.base + self.slope * t, t, wrong)
     }
 
-    /// `gamma (1 - p_t)^(gamma - 1)`: 0 for gamma = 0, also where nothing is wrong.
+    /// `gamma (1 - p_t)^(gamma - 1)`: 0 for gamma = 0, and where nothing is wrong, which for gamma below 1 has no slope.
     #[inline(always)]
     fn steepness(&self, wrong: F) -> F {
-        if self.gamma == F::ZERO {
+        if self.gamma == F::ZERO || (wrong == F::ZERO && self.gamma < F::ONE) {
             F::ZERO
         } else {
             self.gamma * wrong.powf(self.gamma - F::ONE)

@@ -503,3 +503,15 @@ fn targets_that_ctc_cannot_align_are_refused() {
     }
     assert!(ctc.loss.check(&[2, 3], &[2, 4]).is_err());
 }
+
+#[test]
+fn focal_gradients_are_finite_where_nothing_is_wrong() {
+    let config = json!({"class_name": "BinaryFocalCrossentropy", "config": {"gamma": 0.5}});
+    let focal = LossFn::<f32>::from_config(&config).unwrap();
+    let mut grad = [f32::NAN; 2];
+    focal
+        .loss
+        .backward(&[1.0, 0.0], &[1.0, 0.0], &[1, 2], &[1.0], &mut grad)
+        .unwrap();
+    assert_eq!(grad, [0.0, 0.0]);
+}
