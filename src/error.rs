@@ -101,6 +101,15 @@ impl Error {
         self
     }
 
+    /// The same error with more about what came.
+    #[must_use]
+    pub fn got_also(mut self, more: &str) -> Self {
+        if let Some(r) = self.report_mut() {
+            r.got.push_str(more);
+        }
+        self
+    }
+
     /// The same error with the place it happened in, unless an inner place is known already.
     #[must_use]
     pub fn at(mut self, place: impl Into<String>) -> Self {

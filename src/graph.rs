@@ -4,14 +4,17 @@
 //! nodes: the order of the nodes is a topological order. Masks are tensors like any other, wired here once, as Keras
 //! propagates them.
 
+mod orders;
+
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::orders::{Orders, Output};
 use crate::error::{Error, Result};
 use crate::layer::{Layer, MaskRule};
-use crate::named_layer::NamedLayer;
+use crate::named_layer::{NamedLayer, refusal};
 use crate::real::Real;
 use crate::shape::Shape;
 
@@ -88,6 +91,7 @@ pub struct Tensor {
 pub struct Graph<F> {
     layers: Vec<Arc<NamedLayer<F>>>,
     nodes: Vec<Node<F>>,
+    calls: Vec<usize>,
     tensors: Vec<Tensor>,
     inputs: Vec<TensorId>,
     outputs: Vec<TensorId>,
@@ -99,25 +103,24 @@ impl<F: Real> Graph<F> {
         let mut graph = Self {
             layers,
             nodes: Vec::with_capacity(spec.nodes.len()),
+            calls: Vec::with_capacity(spec.nodes.len()),
             tensors: Vec::new(),
             inputs: vec![],
             outputs: vec![],
         };
+        let mut orders = Orders::default();
         for node in &spec.nodes {
-            graph.add(node, seed)?;
+            graph.add(node, seed, &mut orders)?;
         }
         for &input in &spec.inputs {
-            let node = graph
-                .nodes
-                .get(input)
-                .filter(|node| node.layer.kind() == "InputLayer");
-            let node = node.ok_or_else(|| {
+            let tensor = orders.get((input, 0)).ok().and_then(|o| o.as_given);
+            let tensor = tensor.filter(|&tensor| graph.writer(tensor).kind() == "InputLayer");
+            graph.inputs.push(tensor.ok_or_else(|| {
                 structure("an InputLayer as graph input", format!("node {input}"))
-            })?;
-            graph.inputs.push(node.outputs[0]);
+            })?);
         }
         for &output in &spec.outputs {
-            let tensor = graph.tensor_of(output)?;
+            let tensor = graph.in_order(&mut orders, output, None)?;
             graph.outputs.push(tensor);
         }
         if graph.outputs.is_empty() {
@@ -136,7 +139,7 @@ impl<F: Real> Graph<F> {
         Ok(graph)
     }
 
-    fn add(&mut self, spec: &NodeSpec, seed: u64) -> Result<()> {
+    fn add(&mut self, spec: &NodeSpec, seed: u64, orders: &mut Orders) -> Result<()> {
         let member = self.layers.get(spec.layer).ok_or_else(|| {
             structure(
                 format!("one of {} layers", self.layers.len()),
@@ -144,33 +147,30 @@ impl<F: Real> Graph<F> {
             )
         })?;
         let member = Arc::clone(member);
-        let layer = member.layer_for(spec.call.as_ref())?;
+        let call = spec.call.as_ref();
+        let mut layer = member.layer_for(call)?;
+        let given = spec
+            .inputs
+            .iter()
+            .map(|&input| Ok(orders.get(input)?.shape.clone()))
+            .collect::<Result<Vec<_>>>()?;
+        let seen = member.output_shapes(&given, call)?;
+        member.build(&given, call, seed.wrapping_add(spec.layer as u64))?;
+
+        let masks = self.masks(spec, orders)?;
+        let masked: Vec<bool> = masks.iter().map(Option::is_some).collect();
+        let order = orders.of_call(&*layer, &spec.inputs, masked.contains(&true))?;
+        let goes_along = order.settings.is_some();
+        if let Some(settings) = order.settings {
+            let call = merged(spec.call.clone(), settings);
+            layer = member.layer_for(Some(&call))?;
+        }
         let inputs = spec
             .inputs
             .iter()
-            .map(|&i| self.tensor_of(i))
+            .zip(&order.axes)
+            .map(|(&input, &axis)| self.in_order(orders, input, axis))
             .collect::<Result<Vec<_>>>()?;
-        let masks = match &spec.masks {
-            Some(given) if given.len() != inputs.len() => {
-                return Err(structure(
-                    format!("{} masks, one for each input", inputs.len()),
-                    given.len().to_string(),
-                ));
-            }
-            Some(given) => given
-                .iter()
-                .zip(&inputs)
-                .map(|(mask, &input)| {
-                    mask.map_or(Ok(self.tensors[input].mask), |mask| {
-                        self.tensor_of(mask).map(Some)
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?,
-            None => inputs
-                .iter()
-                .map(|&input| self.tensors[input].mask)
-                .collect(),
-        };
         let shapes: Vec<Shape> = inputs
             .iter()
             .map(|&input| self.tensors[input].shape.clone())
@@ -178,14 +178,8 @@ impl<F: Real> Graph<F> {
         let output_shapes = layer
             .output_shapes(&shapes)
             .map_err(|e| e.at(member.place()))?;
-        member.build(
-            &shapes,
-            spec.call.as_ref(),
-            seed.wrapping_add(spec.layer as u64),
-        )?;
 
         let number = self.nodes.len();
-        let masked: Vec<bool> = masks.iter().map(Option::is_some).collect();
         let mut output_mask = None;
         let mask = match layer.mask_rule(&shapes, &masked) {
             MaskRule::None => None,
@@ -195,11 +189,25 @@ impl<F: Real> Graph<F> {
                 output_mask
             }
         };
-        let outputs = output_shapes
+        let outputs: Vec<TensorId> = output_shapes
             .into_iter()
             .enumerate()
             .map(|(i, shape)| self.new_tensor(shape, mask.filter(|_| i == 0), number))
             .collect();
+        let orders_of = |(shape, &tensor): (Shape, &TensorId)| {
+            let axis = if goes_along {
+                order.axes[0]
+            } else {
+                layer.channel_axis(shape.rank())
+            };
+            Output {
+                shape,
+                as_given: axis.is_none().then_some(tensor),
+                moved: axis.map(|axis| (axis, tensor)),
+            }
+        };
+        self.calls.push(number);
+        orders.push(seen.into_iter().zip(&outputs).map(orders_of).collect());
         self.nodes.push(Node {
             member: spec.layer,
             layer,
@@ -212,22 +220,38 @@ impl<F: Real> Graph<F> {
         Ok(())
     }
 
+    /// The mask of each input: its own, or the one given by hand.
+    fn masks(&mut self, spec: &NodeSpec, orders: &mut Orders) -> Result<Vec<Option<TensorId>>> {
+        if let Some(given) = &spec.masks
+            && given.len() != spec.inputs.len()
+        {
+            return Err(structure(
+                format!("{} masks, one for each input", spec.inputs.len()),
+                given.len().to_string(),
+            ));
+        }
+        let mut masks = Vec::with_capacity(spec.inputs.len());
+        for (i, &input) in spec.inputs.iter().enumerate() {
+            let given = spec.masks.as_ref().and_then(|masks| masks[i]);
+            masks.push(match given {
+                Some(mask) => Some(self.in_order(orders, mask, None)?),
+                None => orders
+                    .get(input)?
+                    .tensor()
+                    .and_then(|t| self.tensors[t].mask),
+            });
+        }
+        Ok(masks)
+    }
+
+    /// The layer that writes a tensor.
+    fn writer(&self, tensor: TensorId) -> &dyn Layer<F> {
+        &*self.nodes[self.tensors[tensor].node].layer
+    }
+
     fn new_tensor(&mut self, shape: Shape, mask: Option<TensorId>, node: usize) -> TensorId {
         self.tensors.push(Tensor { shape, mask, node });
         self.tensors.len() - 1
-    }
-
-    fn tensor_of(&self, (node, output): OutputOf) -> Result<TensorId> {
-        let found = self
-            .nodes
-            .get(node)
-            .and_then(|node| node.outputs.get(output).copied());
-        found.ok_or_else(|| {
-            structure(
-                "an output of an earlier node",
-                format!("output {output} of node {node}"),
-            )
-        })
     }
 
     /// The layers.
@@ -235,7 +259,15 @@ impl<F: Real> Graph<F> {
         &self.layers
     }
 
-    /// The calls in topological order.
+    /// The call that node `number` of the structure has become.
+    ///
+    /// # Panics
+    /// If the structure has no such node.
+    pub fn call(&self, number: usize) -> &Node<F> {
+        &self.nodes[self.calls[number]]
+    }
+
+    /// The calls in topological order, those that move channels among them.
     pub fn nodes(&self) -> &[Node<F>] {
         &self.nodes
     }
@@ -296,7 +328,8 @@ impl<F: Real> Graph<F> {
                 .iter()
                 .map(|&t| Shape::known(&sizes[t]))
                 .collect();
-            let outputs = node.layer.output_shapes(&shapes).map_err(place)?;
+            let outputs = node.layer.output_shapes(&shapes);
+            let outputs = outputs.map_err(|e| place(refusal(&*node.layer, &shapes, e)))?;
             for (&tensor, shape) in node.outputs.iter().zip(&outputs) {
                 sizes[tensor] = shape.sizes().map_err(place)?;
             }
@@ -308,6 +341,17 @@ impl<F: Real> Graph<F> {
             }
         }
         Ok(sizes)
+    }
+}
+
+/// The options of a call with others on top.
+fn merged(call: Option<Value>, settings: Value) -> Value {
+    match (call, settings) {
+        (Some(Value::Object(mut call)), Value::Object(settings)) => {
+            call.extend(settings);
+            Value::Object(call)
+        }
+        (_, settings) => settings,
     }
 }
 

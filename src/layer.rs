@@ -11,11 +11,13 @@
 //!   wanted. It may use the memory of [`Backward::grad_output_mut`] as its own: nobody reads it afterwards.
 //! - Inputs and outputs may be read in `backward` only if [`Scratch::reads_inputs`] or [`Scratch::reads_outputs`] says so.
 //! - No allocation, no lock, no clock, no thread count: parallelism lives in the kernels.
-//! - Tensors are row-major with the batch first and channels last; ids, labels and masks are numbers too.
+//! - Tensors are row-major with the batch first and channels last; ids, labels and masks are numbers too. A layer with
+//!   `data_format` says so in [`Layer::channel_axis`]; the graph moves channels where a user has them first.
 
 use std::fmt::Debug;
 
 use ndarray::{ArrayView2, ArrayViewMut2};
+use serde_json::Value;
 
 use crate::arena::Views;
 use crate::error::Result;
@@ -82,6 +84,18 @@ pub trait Layer<F: Real>: Debug + Send + Sync {
     /// for layers that do not support masking: the mask ends here.
     fn mask_rule(&self, _inputs: &[Shape], _masked: &[bool]) -> MaskRule {
         MaskRule::None
+    }
+
+    /// Where the user's tensors of this rank have their channels, if not at the end: `data_format="channels_first"`. The
+    /// graph moves them, so everything here sees, and gives, tensors with the channels last.
+    fn channel_axis(&self, _rank: usize) -> Option<usize> {
+        None
+    }
+
+    /// The settings that change if `axis` of every input is moved to the end and the output's goes with it: between layers
+    /// with channels first such a layer runs without anything being moved. `None` if it needs the axes as they are.
+    fn with_axis_last(&self, _axis: usize, _inputs: &[Shape]) -> Option<Value> {
+        None
     }
 
     /// Output 0 is input 0 with another shape at most: nothing is computed, the plan lets both share memory, and

@@ -71,11 +71,18 @@ impl<F: Real> NamedLayer<F> {
         create(self.layer.kind(), &config).map_err(|e| e.at(self.place()))
     }
 
-    /// The shapes of the outputs for these inputs.
+    /// The shapes of the outputs for these inputs, all as the user sees them.
     pub fn output_shapes(&self, inputs: &[Shape], call: Option<&Value>) -> Result<Vec<Shape>> {
-        self.layer_for(call)?
-            .output_shapes(inputs)
-            .map_err(|e| e.at(self.place()))
+        let layer = self.layer_for(call)?;
+        let place = |e| refusal(&*layer, inputs, e).at(self.place());
+        let outputs = layer
+            .output_shapes(&channels_last(&*layer, inputs))
+            .map_err(place)?;
+        let as_given = |shape: Shape| match layer.channel_axis(shape.rank()) {
+            Some(axis) => shape.moved_from_end(axis),
+            None => shape,
+        };
+        Ok(outputs.into_iter().map(as_given).collect())
     }
 
     /// Makes and initialises the weights; if they exist, checks that they fit these inputs.
@@ -86,9 +93,11 @@ impl<F: Real> NamedLayer<F> {
         seed: u64,
     ) -> Result<&Arc<Variables<F>>> {
         let place = |e: Error| e.at(self.place());
+        self.output_shapes(inputs, call)?;
         let layer = self.layer_for(call)?;
-        layer.output_shapes(inputs).map_err(place)?;
-        let specs = layer.params(inputs).map_err(place)?;
+        let specs = layer
+            .params(&channels_last(&*layer, inputs))
+            .map_err(place)?;
         if let Some(variables) = self.variables.get() {
             check_same(variables.specs(), &specs).map_err(place)?;
             return Ok(variables);
@@ -118,6 +127,28 @@ impl<F: Real> NamedLayer<F> {
     /// The weights, if built.
     pub fn variables(&self) -> Option<&Arc<Variables<F>>> {
         self.variables.get()
+    }
+}
+
+/// The shapes of a layer's inputs as its maths has them.
+fn channels_last<F: Real>(layer: &dyn Layer<F>, inputs: &[Shape]) -> Vec<Shape> {
+    let shape = |input: &Shape| match layer.channel_axis(input.rank()) {
+        Some(axis) => input.clone().moved_to_end(axis),
+        None => input.clone(),
+    };
+    inputs.iter().map(shape).collect()
+}
+
+/// The error of a layer, with a word on where the channels went if it has them first.
+pub(crate) fn refusal<F: Real>(layer: &dyn Layer<F>, inputs: &[Shape], error: Error) -> Error {
+    let moved = inputs
+        .iter()
+        .find_map(|input| layer.channel_axis(input.rank()));
+    match (error, moved) {
+        (error @ Error::Shape(_), Some(axis)) => error.got_also(&format!(
+            " once axis {axis}, the channels, is moved to the end"
+        )),
+        (error, _) => error,
     }
 }
 

@@ -81,6 +81,23 @@ impl Shape {
                 .all(|(axis, &size)| axis.is_none_or(|a| a == size))
     }
 
+    /// The shape with `axis` moved to the end.
+    #[must_use]
+    pub fn moved_to_end(mut self, axis: usize) -> Self {
+        let size = self.0.remove(axis);
+        self.0.push(size);
+        self
+    }
+
+    /// The shape with the last axis moved to `axis`.
+    #[must_use]
+    pub fn moved_from_end(mut self, axis: usize) -> Self {
+        if let Some(size) = self.0.pop() {
+            self.0.insert(axis, size);
+        }
+        self
+    }
+
     /// The same shape with another last axis.
     pub fn with_last(&self, last: Option<usize>) -> Self {
         let mut axes = self.0.clone();
@@ -113,6 +130,17 @@ pub fn axis_index(axis: i64, rank: usize) -> Option<usize> {
         axis
     };
     usize::try_from(index).ok().filter(|&index| index < rank)
+}
+
+/// Where `axis`, counted from the front or the end, lies once axis `moved` of `rank` axes has gone to the end; counted
+/// from the end if it is the moved one.
+pub fn axis_after_move(axis: i64, moved: usize, rank: usize) -> Option<i64> {
+    let index = axis_index(axis, rank)?;
+    Some(match index.cmp(&moved) {
+        std::cmp::Ordering::Less => index as i64,
+        std::cmp::Ordering::Equal => -1,
+        std::cmp::Ordering::Greater => index as i64 - 1,
+    })
 }
 
 impl Index<usize> for Shape {

@@ -116,7 +116,7 @@ impl Case {
         spec.nodes.extend(std::iter::repeat_n(call, calls));
         spec.outputs.push((first, 0));
         let mut graph = Graph::new(layers.clone(), &spec, 7)?;
-        let outputs = graph.nodes()[first].outputs.len();
+        let outputs = graph.call(first).outputs.len();
         spec.outputs = (first..first + calls)
             .flat_map(|node| (0..outputs).map(move |o| (node, o)))
             .collect();

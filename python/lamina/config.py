@@ -14,9 +14,11 @@ from lamina import _core
 from lamina.errors import ConfigError
 
 _FLOATS = ("float32", "float64")
+_DATA_FORMATS = ("channels_last", "channels_first")
 _EPSILON = 1e-7
 
 _floatx = "float32"
+_image_data_format = "channels_last"
 
 
 def floatx() -> str:
@@ -68,26 +70,32 @@ def set_epsilon(value: float) -> None:
 
 
 def image_data_format() -> str:
-    """The order of the axes of images: always `"channels_last"`, (height, width, channels).
+    """Where images have their channels in layers made without a `data_format`.
 
     Example:
         >>> image_data_format()
         'channels_last'
     """
-    return "channels_last"
+    return _image_data_format
 
 
 def set_image_data_format(data_format: str) -> None:
-    """Refuse every order of axes but `"channels_last"`.
+    """Set where images have their channels in layers made from now on without a `data_format`.
+
+    Args:
+        data_format: `"channels_last"`, (height, width, channels), as everything is computed; or
+            `"channels_first"`, which a model changes on the way in and back on the way out.
 
     Raises:
         ConfigError: another order.
     """
-    if data_format != "channels_last":
+    global _image_data_format
+    if data_format not in _DATA_FORMATS:
         raise ConfigError(
-            f"set_image_data_format: expected 'channels_last', got {data_format!r}. "
-            "Move the channels to the end: numpy.moveaxis(images, 1, -1)"
+            "set_image_data_format: expected 'channels_last' or 'channels_first', "
+            f"got {data_format!r}"
         )
+    _image_data_format = data_format
 
 
 def num_threads() -> int:

@@ -3,6 +3,7 @@
 use std::fmt::Debug;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Configured, only_input};
 use crate::error::{Error, Result};
@@ -49,6 +50,10 @@ pub trait Applies: Debug + Send + Sync {
 impl<F: Real, A: Applies> Layer<F> for A {
     fn kind(&self) -> &'static str {
         A::KIND
+    }
+
+    fn with_axis_last(&self, _: usize, _: &[Shape]) -> Option<Value> {
+        (!self.function().is_rowwise()).then(|| json!({}))
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -9,7 +9,7 @@
 //! among them; with the channels last, inner is 1 and nothing is repeated.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::{Configured, only_input};
 use crate::constraint::Constraint;
@@ -24,7 +24,7 @@ use crate::layer::{Backward, Forward, Grad, Layer, MaskRule, Mode, Scratch};
 use crate::param::ParamSpec;
 use crate::real::Real;
 use crate::regularizer::Regularizer;
-use crate::shape::Shape;
+use crate::shape::{Shape, axis_after_move};
 
 /// Keras's guard against a batch whose every step is masked.
 const MASK_EPSILON: f64 = 1e-7;
@@ -252,6 +252,11 @@ impl Configured for BatchNormalization {
 impl<F: Real> Layer<F> for BatchNormalization {
     fn kind(&self) -> &'static str {
         "BatchNormalization"
+    }
+
+    fn with_axis_last(&self, axis: usize, inputs: &[Shape]) -> Option<Value> {
+        let axis = axis_after_move(self.axis, axis, inputs[0].rank())?;
+        Some(json!({"axis": axis}))
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -1,13 +1,14 @@
 //! Several tensors one behind the other along an axis.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::Configured;
 use crate::error::{Error, Result};
 use crate::layer::{Backward, Forward, Grad, Layer, MaskRule};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
-use crate::shape::Shape;
+use crate::shape::{Shape, axis_after_move};
 
 /// The inputs one behind the other along `axis`; all other axes are equal.
 ///
@@ -85,6 +86,11 @@ fn extract<F: Real>(grad: Grad<'_, F>, len: usize, output: &[F], stride: usize, 
 impl<F: Real> Layer<F> for Concatenate {
     fn kind(&self) -> &'static str {
         "Concatenate"
+    }
+
+    fn with_axis_last(&self, axis: usize, inputs: &[Shape]) -> Option<Value> {
+        let axis = axis_after_move(self.axis, axis, inputs[0].rank())?;
+        Some(json!({"axis": axis}))
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -5,7 +5,8 @@
 
 use serde::Deserialize;
 
-use super::sliding::{Padding, Sliding, check_data_format, pair};
+use super::data_format::DataFormat;
+use super::sliding::{Padding, Sliding, pair};
 use super::{Configured, only_input};
 use crate::config::Integers;
 use crate::constraint::Constraint;
@@ -32,7 +33,7 @@ pub struct Conv2D {
     #[serde(default)]
     padding: Padding,
     #[serde(default)]
-    data_format: Option<String>,
+    data_format: DataFormat,
     #[serde(default = "ones")]
     dilation_rate: Integers,
     #[serde(default = "one")]
@@ -97,7 +98,6 @@ impl Conv2D {
 
 impl Configured for Conv2D {
     fn validate(&self) -> Result<()> {
-        check_data_format(self.data_format.as_deref())?;
         let sliding = self.sliding()?;
         if self.filters == 0 {
             return Err(Error::config("`filters` to be at least 1", "0"));
@@ -122,13 +122,17 @@ impl Configured for Conv2D {
             return Err(Error::config("an activation that keeps the shape", got)
                 .remedy("Put an Activation layer behind."));
         }
-        Ok(())
+        self.data_format.check_activation(&self.activation)
     }
 }
 
 impl<F: Real> Layer<F> for Conv2D {
     fn kind(&self) -> &'static str {
         "Conv2D"
+    }
+
+    fn channel_axis(&self, rank: usize) -> Option<usize> {
+        self.data_format.channel_axis(rank)
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -300,13 +304,8 @@ mod tests {
         let image = [1, 4, 4, 3];
         for (config, shape, expected) in [
             (
-                json!({"filters": 2, "kernel_size": 3, "data_format": "channels_first"}),
-                &image[..],
-                "expected `data_format` \"channels_last\", got \"channels_first\". Move the channels behind: numpy.moveaxis(x, 1, -1).",
-            ),
-            (
                 json!({"filters": 2, "kernel_size": 3, "padding": "full"}),
-                &image,
+                &image[..],
                 "expected `padding` to be \"valid\" or \"same\", got \"full\"",
             ),
             (

@@ -4,6 +4,7 @@
 //! what is kept is divided by `1 - rate`, and inference does nothing.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Configured, only_input};
 use crate::error::{Error, Result};
@@ -56,6 +57,10 @@ impl Configured for Dropout {
 impl<F: Real> Layer<F> for Dropout {
     fn kind(&self) -> &'static str {
         "Dropout"
+    }
+
+    fn with_axis_last(&self, _: usize, _: &[Shape]) -> Option<Value> {
+        self.noise_shape.is_none().then(|| json!({}))
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -2,6 +2,7 @@
 
 use serde::Deserialize;
 
+use super::data_format::DataFormat;
 use super::{Configured, only_input};
 use crate::error::{Error, Result};
 use crate::layer::{Backward, Forward, Layer, Mode};
@@ -12,26 +13,20 @@ use crate::shape::Shape;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Flatten {
-    /// Only Keras's default is there: channels last.
+    /// Channels that come first are laid behind the other axes before.
     #[serde(default)]
-    data_format: Option<String>,
+    data_format: DataFormat,
 }
 
-impl Configured for Flatten {
-    fn validate(&self) -> Result<()> {
-        match self.data_format.as_deref() {
-            None | Some("channels_last") => Ok(()),
-            Some(other) => Err(Error::config(
-                "`data_format` \"channels_last\"",
-                format!("{other:?}"),
-            )),
-        }
-    }
-}
+impl Configured for Flatten {}
 
 impl<F: Real> Layer<F> for Flatten {
     fn kind(&self) -> &'static str {
         "Flatten"
+    }
+
+    fn channel_axis(&self, rank: usize) -> Option<usize> {
+        self.data_format.channel_axis(rank)
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -95,11 +90,15 @@ mod tests {
     }
 
     #[test]
-    fn channels_first_is_refused() {
-        let error = create::<f32>("Flatten", &json!({"data_format": "channels_first"}));
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "expected `data_format` \"channels_last\", got \"channels_first\""
-        );
+    fn channels_that_come_first_go_behind() {
+        let case = Case {
+            kind: "Flatten",
+            config: json!({"data_format": "channels_first"}),
+            inputs: vec![Array::new(&[1, 2, 3], &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0])],
+            ..Case::default()
+        };
+        let output = &case.outputs::<f32>().unwrap()[0];
+        assert_eq!(output.values, [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        check_gradients(&case);
     }
 }

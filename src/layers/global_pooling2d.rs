@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::sliding::check_data_format;
+use super::data_format::DataFormat;
 use super::{Configured, only_input};
 use crate::error::{Error, Result};
 use crate::kernels::pool::{Pool2d, average_backward, average_forward};
@@ -15,7 +15,7 @@ use crate::shape::Shape;
 #[serde(deny_unknown_fields)]
 pub struct GlobalAveragePooling2D {
     #[serde(default)]
-    data_format: Option<String>,
+    data_format: DataFormat,
     #[serde(default)]
     keepdims: bool,
 }
@@ -32,15 +32,15 @@ fn geometry(input: &[usize]) -> Pool2d {
     }
 }
 
-impl Configured for GlobalAveragePooling2D {
-    fn validate(&self) -> Result<()> {
-        check_data_format(self.data_format.as_deref())
-    }
-}
+impl Configured for GlobalAveragePooling2D {}
 
 impl<F: Real> Layer<F> for GlobalAveragePooling2D {
     fn kind(&self) -> &'static str {
         "GlobalAveragePooling2D"
+    }
+
+    fn channel_axis(&self, rank: usize) -> Option<usize> {
+        self.data_format.channel_axis(rank)
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

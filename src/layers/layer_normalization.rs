@@ -1,6 +1,7 @@
 //! Each sample brought to mean 0 and variance 1 along some axes, then scaled and shifted: see [`crate::kernels::norm`].
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Configured, only_input};
 use crate::config::Integers;
@@ -15,7 +16,7 @@ use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::param::ParamSpec;
 use crate::real::Real;
 use crate::regularizer::Regularizer;
-use crate::shape::Shape;
+use crate::shape::{Shape, axis_after_move};
 
 /// `y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`, mean and variance of each sample along some axes.
 #[derive(Debug, Deserialize)]
@@ -177,6 +178,14 @@ impl Configured for LayerNormalization {
 impl<F: Real> Layer<F> for LayerNormalization {
     fn kind(&self) -> &'static str {
         "LayerNormalization"
+    }
+
+    fn with_axis_last(&self, moved: usize, inputs: &[Shape]) -> Option<Value> {
+        let &[axis] = &self.axis.0[..] else {
+            return None; // gamma's axes would change places
+        };
+        let axis = axis_after_move(axis, moved, inputs[0].rank())?;
+        Some(json!({"axis": axis}))
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

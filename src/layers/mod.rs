@@ -17,6 +17,7 @@ pub mod activation;
 pub mod batch_normalization;
 pub mod concatenate;
 pub mod conv2d;
+mod data_format;
 pub mod dense;
 pub mod dropout;
 pub mod embedding;

@@ -8,6 +8,7 @@
 //! The numbers n follow from seed, call, step and place, so the backward pass draws them again.
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::{Configured, only_input};
 use crate::error::{Error, Result};
@@ -83,6 +84,10 @@ impl<F: Real> Layer<F> for GaussianNoise {
         "GaussianNoise"
     }
 
+    fn with_axis_last(&self, _: usize, _: &[Shape]) -> Option<Value> {
+        Some(json!({})) // each number by itself
+    }
+
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
         Ok(vec![only_input(inputs)?.clone()])
     }
@@ -122,6 +127,10 @@ impl<F: Real> Layer<F> for GaussianNoise {
 impl<F: Real> Layer<F> for GaussianDropout {
     fn kind(&self) -> &'static str {
         "GaussianDropout"
+    }
+
+    fn with_axis_last(&self, _: usize, _: &[Shape]) -> Option<Value> {
+        Some(json!({})) // each number by itself
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 
-use super::sliding::{Padding, Sliding, check_data_format, pair};
+use super::data_format::DataFormat;
+use super::sliding::{Padding, Sliding, pair};
 use super::{Configured, only_input};
 use crate::config::Integers;
 use crate::error::Result;
@@ -22,7 +23,7 @@ pub struct MaxPooling2D {
     #[serde(default)]
     padding: Padding,
     #[serde(default)]
-    data_format: Option<String>,
+    data_format: DataFormat,
 }
 
 /// The mean of each window.
@@ -35,7 +36,7 @@ pub struct AveragePooling2D {
     #[serde(default)]
     padding: Padding,
     #[serde(default)]
-    data_format: Option<String>,
+    data_format: DataFormat,
 }
 
 fn two() -> Integers {
@@ -85,14 +86,12 @@ fn geometry(sliding: Sliding, input: &[usize], output: &[usize]) -> Pool2d {
 
 impl Configured for MaxPooling2D {
     fn validate(&self) -> Result<()> {
-        check_data_format(self.data_format.as_deref())?;
         self.sliding().map(drop)
     }
 }
 
 impl Configured for AveragePooling2D {
     fn validate(&self) -> Result<()> {
-        check_data_format(self.data_format.as_deref())?;
         self.sliding().map(drop)
     }
 }
@@ -100,6 +99,10 @@ impl Configured for AveragePooling2D {
 impl<F: Real> Layer<F> for MaxPooling2D {
     fn kind(&self) -> &'static str {
         "MaxPooling2D"
+    }
+
+    fn channel_axis(&self, rank: usize) -> Option<usize> {
+        self.data_format.channel_axis(rank)
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -134,6 +137,10 @@ impl<F: Real> Layer<F> for MaxPooling2D {
 impl<F: Real> Layer<F> for AveragePooling2D {
     fn kind(&self) -> &'static str {
         "AveragePooling2D"
+    }
+
+    fn channel_axis(&self, rank: usize) -> Option<usize> {
+        self.data_format.channel_axis(rank)
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

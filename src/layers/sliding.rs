@@ -34,17 +34,6 @@ impl TryFrom<String> for Padding {
     }
 }
 
-/// Refuses another order of the axes than channels last.
-pub(super) fn check_data_format(data_format: Option<&str>) -> Result<()> {
-    match data_format {
-        None | Some("channels_last") => Ok(()),
-        Some(other) => Err(
-            Error::config("`data_format` \"channels_last\"", format!("{other:?}"))
-                .remedy("Move the channels behind: numpy.moveaxis(x, 1, -1)."),
-        ),
-    }
-}
-
 /// The error for inputs that have not `rank` axes between batch and channels.
 pub(super) fn wrong_rank(rank: usize, input: &Shape) -> Error {
     let axes = ["steps", "height, width", "depth, height, width"][rank - 1];

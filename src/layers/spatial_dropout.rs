@@ -5,7 +5,8 @@
 
 use serde::Deserialize;
 
-use super::sliding::{check_data_format, wrong_rank};
+use super::data_format::DataFormat;
+use super::sliding::wrong_rank;
 use super::{Configured, only_input};
 use crate::error::{Error, Result};
 use crate::kernels::dropout::{Dropping, multiply_repeated};
@@ -19,7 +20,7 @@ use crate::shape::Shape;
 pub struct SpatialDropout<const RANK: usize> {
     rate: f64,
     #[serde(default)]
-    data_format: Option<String>,
+    data_format: DataFormat,
     #[serde(default)]
     seed: Option<u64>,
 }
@@ -35,7 +36,6 @@ fn pattern<const RANK: usize>() -> &'static [Option<usize>] {
 
 impl<const RANK: usize> Configured for SpatialDropout<RANK> {
     fn validate(&self) -> Result<()> {
-        check_data_format(self.data_format.as_deref())?;
         if (0.0..=1.0).contains(&self.rate) {
             return Ok(());
         }
@@ -46,6 +46,10 @@ impl<const RANK: usize> Configured for SpatialDropout<RANK> {
 impl<const RANK: usize, F: Real> Layer<F> for SpatialDropout<RANK> {
     fn kind(&self) -> &'static str {
         ["SpatialDropout1D", "SpatialDropout2D", "SpatialDropout3D"][RANK - 1]
+    }
+
+    fn channel_axis(&self, rank: usize) -> Option<usize> {
+        self.data_format.channel_axis(rank)
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {

@@ -31,6 +31,7 @@ FAMILIES = [
     "layers_normalization",
     "layers_core",
     "layers_elementwise",
+    "layers_space",
     "activations",
     "losses",
     "metrics",

@@ -81,6 +81,7 @@ ROWS = [
     row([(2, 4, 1), (2, 3)], lambda: layers.Average()),
     row((2, 4, 6, 3), lambda: layers.AveragePooling2D(2)),
     row((2, 5, 4, 2), lambda: layers.AveragePooling2D(3, strides=(1, 2), padding="same")),
+    row((2, 3, 5, 4), lambda: layers.AveragePooling2D(2, data_format="channels_first")),
     row((6, 3), lambda: layers.BatchNormalization(), training="statistics"),
     row(
         (3, 4, 2, 3),
@@ -110,6 +111,7 @@ ROWS = [
     row((2, 7, 6, 2), lambda: layers.Conv2D(2, 3, dilation_rate=2, activation="tanh")),
     row((2, 5, 5, 4), lambda: layers.Conv2D(6, 3, groups=2, use_bias=False, activation="gelu")),
     row((2, 4, 4, 3), lambda: layers.Conv2D(5, 1, padding="same", activation="relu")),
+    row((2, 2, 5, 4), lambda: layers.Conv2D(3, 3, data_format="channels_first")),
     row((2, 5), lambda: layers.Dense(3)),
     row((2, 4, 5), lambda: layers.Dense(3, activation="tanh", use_bias=False)),
     row((2, 5), lambda: layers.Dense(3, activation="softmax", kernel_regularizer="l2")),
@@ -121,6 +123,7 @@ ROWS = [
     row(ids(7, 2), lambda: layers.Embedding(7, 3, mask_zero=True, embeddings_regularizer="l1")),
     row((2, 3, 4), lambda: layers.Flatten()),
     row((2,), lambda: layers.Flatten()),
+    row((2, 3, 4), lambda: layers.Flatten("channels_first")),
     row((2, 4, 3), lambda: layers.GRU(2)),
     row((2, 4, 3), lambda: layers.GRU(2, reset_after=False, return_sequences=True)),
     row(
@@ -143,6 +146,7 @@ ROWS = [
     row((20, 30), lambda: layers.GaussianNoise(0.5, seed=3), training="random"),
     row((2, 4, 6, 3), lambda: layers.GlobalAveragePooling2D()),
     row((2, 4, 6, 3), lambda: layers.GlobalAveragePooling2D(keepdims=True)),
+    row((2, 3, 4, 6), lambda: layers.GlobalAveragePooling2D("channels_first", keepdims=True)),
     row((2, 4, 3), lambda: layers.Identity()),
     row((2, 4, 3), lambda: layers.LSTM(2)),
     row((2, 4, 3), lambda: layers.LSTM(2, return_sequences=True, return_state=True)),
@@ -169,6 +173,7 @@ ROWS = [
     row(np.sign(numbers(2, 4, 1)), lambda: layers.Masking(-1.0), rough=True),
     row((2, 4, 6, 3), lambda: layers.MaxPooling2D()),
     row((2, 5, 4, 2), lambda: layers.MaxPooling2D(3, strides=(1, 2), padding="same")),
+    row((2, 3, 5, 4), lambda: layers.MaxPooling2D(3, padding="same", data_format="channels_first")),
     row([(2, 3), (2, 3)], lambda: layers.Maximum()),
     row([(2, 3), (2, 3)], lambda: layers.Minimum()),
     row(
@@ -222,6 +227,11 @@ ROWS = [
     ),
     row((20, 6, 10), lambda: layers.SpatialDropout1D(0.5, seed=3), training="random"),
     row((20, 3, 2, 10), lambda: layers.SpatialDropout2D(0.5), training="random"),
+    row(
+        (20, 10, 3, 2),
+        lambda: layers.SpatialDropout2D(0.5, data_format="channels_first"),
+        training="random",
+    ),
     row((20, 3, 2, 2, 10), lambda: layers.SpatialDropout3D(0.5), training="random"),
     row([(2, 3), (2, 3)], lambda: layers.Subtract()),
     row([(2, 4, 3), (2, 3)], lambda: layers.Subtract()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina import config
+from lamina import config, layers
 from lamina.errors import ConfigError
 
 
@@ -25,10 +25,20 @@ def test_what_the_engine_cannot_change_is_refused():
     config.set_epsilon(1e-7)
     with pytest.raises(ConfigError, match="cannot be changed; got 0.001"):
         config.set_epsilon(1e-3)
+
+
+def test_layers_keep_the_order_of_axes_they_were_made_with():
     assert config.image_data_format() == "channels_last"
-    config.set_image_data_format("channels_last")
-    with pytest.raises(ConfigError, match=r"numpy\.moveaxis"):
+    try:
         config.set_image_data_format("channels_first")
+        pooling = layers.MaxPooling2D()
+    finally:
+        config.set_image_data_format("channels_last")
+    assert pooling.get_config()["data_format"] == "channels_first"
+    assert pooling.compute_output_shape((None, 3, 8, 6)) == (None, 3, 4, 3)
+    assert layers.MaxPooling2D().get_config()["data_format"] == "channels_last"
+    with pytest.raises(ConfigError, match="'channels_first', got 'first'"):
+        config.set_image_data_format("first")
 
 
 def test_threads_are_restored_after_the_block():

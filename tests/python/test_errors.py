@@ -122,10 +122,11 @@ CASES = {
         ConfigError,
         "Dense: lora_rank is not supported, got 4. Leave it None",
     ),
-    "channels first": (
-        lambda: layers.Flatten(data_format="channels_first"),
+    "data format": (
+        lambda: layers.Flatten(data_format="first"),
         ConfigError,
-        'Flatten "flatten": expected `data_format` "channels_last", got "channels_first"',
+        'Flatten "flatten": expected `data_format` to be "channels_last" or "channels_first", '
+        'got "first"',
     ),
     "half precision": (
         lambda: layers.Dense(3, dtype="float16"),

@@ -190,7 +190,8 @@ fn call<F: Real>(family: &Family, case: &Value) -> Result<Called<F>> {
     }
     let last = before[0].0;
     spec.outputs.push((last, 0));
-    let outputs = Graph::new(layers.clone(), &spec, 1)?.nodes()[last]
+    let outputs = Graph::new(layers.clone(), &spec, 1)?
+        .call(last)
         .outputs
         .len();
     spec.outputs = (0..outputs).map(|o| (last, o)).collect();
@@ -428,4 +429,9 @@ fn attention_agrees_with_keras() {
 #[test]
 fn elementwise_layers_agree_with_keras() {
     check("layers_elementwise");
+}
+
+#[test]
+fn layers_over_space_agree_with_keras() {
+    check("layers_space");
 }

@@ -136,3 +136,60 @@ fn data_of_another_shape_name_the_input() {
         "InputLayer \"inputlayer_0\": expected data of shape (None, 4), got (2, 3)"
     );
 }
+
+/// How many calls of each kind a chain of these layers runs.
+fn calls_of(kind: &str, layers: &Value) -> usize {
+    let runner = crate::chain::<f32>(layers).unwrap();
+    let nodes = runner.graph().nodes().iter();
+    nodes.filter(|node| node.layer.kind() == kind).count()
+}
+
+#[test]
+fn channels_that_come_first_are_moved_once_on_the_way_in_and_once_on_the_way_out() {
+    let image = json!(["InputLayer", {"shape": [null, 3, 8, 8]}]);
+    let conv = json!(["Conv2D", {"filters": 4, "kernel_size": 3, "data_format": "channels_first"}]);
+    let norm = json!(["BatchNormalization", {"axis": 1}]);
+    let rows = json!(["BatchNormalization", {"axis": 2}]);
+    let relu = json!(["ReLU", {}]);
+    let softmax = json!(["Activation", {"activation": "softmax"}]);
+    let dropout = json!(["Dropout", {"rate": 0.5}]);
+    let pool = json!(["MaxPooling2D", {"pool_size": 2, "data_format": "channels_first"}]);
+    let flat = json!(["Flatten", {"data_format": "channels_first"}]);
+    for (layers, moves) in [
+        (json!([image, conv]), 2),
+        (json!([image, relu, norm]), 0),
+        (
+            json!([image, conv, norm, relu, dropout, conv, rows, pool]),
+            2,
+        ),
+        (json!([image, conv, relu, pool, flat]), 1),
+        // Softmax is along the last axis, which is the width.
+        (json!([image, conv, softmax, conv]), 4),
+    ] {
+        assert_eq!(calls_of("Permute", &layers), moves, "{layers}");
+    }
+}
+
+#[test]
+fn branches_share_what_is_moved() {
+    let conv = json!(["Conv2D", {"filters": 3, "kernel_size": 1, "data_format": "channels_first"}]);
+    let layers = json!([["InputLayer", {"shape": [null, 3, 4, 4]}], conv, ["Add", {}], ["Concatenate", {"axis": 1}]]);
+    let structure = json!({
+        "nodes": [
+            {"layer": 0}, {"layer": 1, "inputs": [[0, 0]]}, {"layer": 1, "inputs": [[0, 0]]},
+            {"layer": 2, "inputs": [[0, 0], [1, 0]]}, {"layer": 3, "inputs": [[3, 0], [2, 0]]},
+        ],
+        "inputs": [0], "outputs": [[4, 0]],
+    });
+    let runner = runner::<f32>(&layers, &structure).unwrap();
+    let nodes = runner.graph().nodes().iter();
+    assert_eq!(
+        nodes.filter(|node| node.layer.kind() == "Permute").count(),
+        2
+    );
+    let output = runner.graph().outputs()[0];
+    assert_eq!(
+        runner.graph().tensors()[output].shape.to_string(),
+        "(None, 6, 4, 4)"
+    );
+}

@@ -54,9 +54,7 @@ fn revealed(
     spec.nodes.extend([call, reveal]);
     spec.outputs.push((layer + 1, 0));
     let graph = Graph::new(layers, &spec, 1).unwrap();
-    let is_masked = graph.tensors()[graph.nodes()[layer].outputs[0]]
-        .mask
-        .is_some();
+    let is_masked = graph.tensors()[graph.call(layer).outputs[0]].mask.is_some();
     let mut runner = Runner::new(graph, 1).unwrap();
     let data: Vec<_> = data
         .iter()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from lamina import _core, _tree
 from lamina._session import next_seed
+from lamina.config import image_data_format
 from lamina.errors import ConfigError
 from lamina.layers import calling
 from lamina.layers.arguments import float_dtype, layer_name, map_shapes, shapes_of
@@ -111,7 +112,7 @@ class Layer(Weighted):
         shown = [
             f"{name}={value!r}"
             for name, value in self._values.items()
-            if not _is_default(value, self._fields[name].default)
+            if not _is_default(name, value, self._fields[name].default)
         ]
         return f"{type(self).__name__}({', '.join([*shown, f'name={self.name!r}'])})"
 
@@ -238,6 +239,8 @@ class Layer(Weighted):
 
     def _set_fields(self, values: dict[str, Any]) -> None:
         """Take the declared fields and make the engine's layer, which checks them."""
+        if values.get("data_format", "") is None:
+            values["data_format"] = image_data_format()  # the setting may change later
         initial = values.pop("weights", None)
         if initial is not None and not (isinstance(initial, list) and len(initial) == 1):
             initial = [initial]  # a table instead of a list with the table, as Keras takes it
@@ -366,8 +369,10 @@ class Layer(Weighted):
             self.set_weights(state["weights"])
 
 
-def _is_default(value: Any, default: Any) -> bool:
+def _is_default(name: str, value: Any, default: Any) -> bool:
     """Whether a field has its default, also where it holds an array."""
+    if name == "data_format" and default is None:
+        default = image_data_format()
     return value is default or (type(value) is type(default) and bool(value == default))
 
 

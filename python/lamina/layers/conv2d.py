@@ -23,7 +23,8 @@ class Conv2D(Layer):
         strides: Step in height and width.
         padding: "valid" (none) or "same" (output size = ceil(input size / stride); an odd pixel
             goes to the end).
-        data_format: None or "channels_last".
+        data_format: "channels_last", "channels_first", or None for
+            `lamina.config.image_data_format()`.
         dilation_rate: Gap between window points; 1 means none. Not with strides above 1.
         groups: Split the channels into this many independent convolutions.
         activation: Name of an activation, or None for the plain sum.
@@ -43,8 +44,7 @@ class Conv2D(Layer):
 
     Raises:
         ConfigError: filters, kernel_size, strides, dilation_rate or groups below 1; unknown padding
-            or activation; filters not divisible by groups; strides and dilation_rate both above 1;
-            `data_format="channels_first"`.
+            or activation; filters not divisible by groups; strides and dilation_rate both above 1.
         ShapeError: input not 3-D per sample; channels not divisible by groups; window larger than
             the input.
 

@@ -11,13 +11,14 @@ class Flatten(Layer):
     """Lays all axes of a sample end to end; the batch axis stays.
 
     Args:
-        data_format: None or "channels_last".
+        data_format: "channels_last", or "channels_first", whose channels go behind the other axes
+            before; None takes `lamina.config.image_data_format()`.
 
     Input shape:  `(batch, ...)`, float.
     Output shape: `(batch, product of the other sizes)`; a single number becomes `(batch, 1)`.
 
     Raises:
-        ConfigError: `data_format="channels_first"`.
+        ConfigError: unknown data_format.
 
     References:
         Rust: src/layers/flatten.rs.

@@ -92,14 +92,15 @@ class SpatialDropout2D(Layer):
 
     Args:
         rate: Share of channels that is dropped, from 0 to 1.
-        data_format: None or "channels_last".
+        data_format: "channels_last", "channels_first", or None for
+            `lamina.config.image_data_format()`.
         seed: Seed of this layer's pattern; None takes the model's.
 
     Input shape:  `(batch, height, width, channels)`, float.
     Output shape: the same.
 
     Raises:
-        ConfigError: rate outside [0, 1]; `data_format="channels_first"`.
+        ConfigError: rate outside [0, 1].
         ShapeError: input not 3-D per sample.
 
     References:
@@ -122,14 +123,15 @@ class SpatialDropout3D(Layer):
 
     Args:
         rate: Share of channels that is dropped, from 0 to 1.
-        data_format: None or "channels_last".
+        data_format: "channels_last", "channels_first", or None for
+            `lamina.config.image_data_format()`.
         seed: Seed of this layer's pattern; None takes the model's.
 
     Input shape:  `(batch, depth, height, width, channels)`, float.
     Output shape: the same.
 
     Raises:
-        ConfigError: rate outside [0, 1]; `data_format="channels_first"`.
+        ConfigError: rate outside [0, 1].
         ShapeError: input not 4-D per sample.
 
     References:

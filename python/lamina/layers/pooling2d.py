@@ -15,14 +15,15 @@ class MaxPooling2D(Layer):
         strides: Step in height and width; None means the window's size.
         padding: "valid" (whole windows only) or "same" (output size = ceil(size / stride)); places
             outside the image do not count.
-        data_format: None or "channels_last".
+        data_format: "channels_last", "channels_first", or None for
+            `lamina.config.image_data_format()`.
 
     Input shape:  `(batch, height, width, channels)`, float.
     Output shape: `(batch, new_height, new_width, channels)`; with "valid" padding
         `new = (size - pool) // stride + 1`.
 
     Raises:
-        ConfigError: sizes below 1, unknown padding, `data_format="channels_first"`.
+        ConfigError: sizes below 1, unknown padding or data_format.
         ShapeError: input not 3-D per sample; window larger than the input.
 
     References:
@@ -48,14 +49,15 @@ class AveragePooling2D(Layer):
         strides: Step in height and width; None means the window's size.
         padding: "valid" (whole windows only) or "same" (output size = ceil(size / stride)); places
             outside the image do not count, also not in the number divided by.
-        data_format: None or "channels_last".
+        data_format: "channels_last", "channels_first", or None for
+            `lamina.config.image_data_format()`.
 
     Input shape:  `(batch, height, width, channels)`, float.
     Output shape: `(batch, new_height, new_width, channels)`; with "valid" padding
         `new = (size - pool) // stride + 1`.
 
     Raises:
-        ConfigError: sizes below 1, unknown padding, `data_format="channels_first"`.
+        ConfigError: sizes below 1, unknown padding or data_format.
         ShapeError: input not 3-D per sample; window larger than the input.
 
     References:
@@ -77,14 +79,15 @@ class GlobalAveragePooling2D(Layer):
     """The mean of each channel over the whole image.
 
     Args:
-        data_format: None or "channels_last".
+        data_format: "channels_last", "channels_first", or None for
+            `lamina.config.image_data_format()`.
         keepdims: Keep height and width as axes of size 1.
 
     Input shape:  `(batch, height, width, channels)`, float.
     Output shape: `(batch, channels)`, or `(batch, 1, 1, channels)` with keepdims.
 
     Raises:
-        ConfigError: `data_format="channels_first"`.
+        ConfigError: unknown data_format.
         ShapeError: input not 3-D per sample.
 
     References:

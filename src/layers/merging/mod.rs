@@ -10,6 +10,7 @@ pub mod operation;
 use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde_json::{Value, json};
 
 use self::operation::{Difference, Largest, Mean, Operation, Product, Rule, Smallest, Sum};
 use super::Configured;
@@ -67,6 +68,10 @@ fn merged(a: &Shape, b: &Shape) -> Option<Shape> {
 impl<F: Real, O: Operation> Layer<F> for Merge<O> {
     fn kind(&self) -> &'static str {
         O::KIND
+    }
+
+    fn with_axis_last(&self, _: usize, _: &[Shape]) -> Option<Value> {
+        Some(json!({})) // all of one rank, so axes still meet
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
