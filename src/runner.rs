@@ -355,6 +355,13 @@ impl<F: Real> Runner<F> {
         training.restore(state, steps)
     }
 
+    /// Exchanges weights and their moving averages, for tests or files; whether the weights are the averages then.
+    pub fn swap_averages(&mut self) -> Result<bool> {
+        let (training, placed) = self.placed_training()?;
+        let store = Arc::clone(&placed.store);
+        training.swap_averages(store.write().values_mut())
+    }
+
     /// Ends a training: averaged weights take the place of the last ones, if the optimizer averages.
     pub fn finish_training(&mut self) -> Result<()> {
         let (training, placed) = self.placed_training()?;

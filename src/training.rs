@@ -66,6 +66,8 @@ struct Tracked<F> {
     /// Made anew when the shapes are known: "accuracy" means different things for different shapes.
     metric: NamedMetric<F>,
     settled: bool,
+    /// What it is to remember once it is settled.
+    resumed: Option<Vec<f64>>,
 }
 
 /// What is asked of one output.
@@ -141,6 +143,7 @@ impl<F: Real> Training<F> {
                         weighted,
                         metric,
                         settled: false,
+                        resumed: None,
                     })
                 })
                 .collect::<Result<Vec<_>>>()?;
@@ -274,6 +277,9 @@ impl<F: Real> Training<F> {
                             prediction,
                         ))?;
                         tracked.settled = true;
+                        if let Some(state) = tracked.resumed.take() {
+                            tracked.metric.metric.set_state(&state)?;
+                        }
                     }
                 }
                 used.target = Some(target.to_vec());
@@ -433,6 +439,14 @@ impl<F: Real> Training<F> {
         }
     }
 
+    /// Exchanges weights and their moving averages; see [`OptimizerState::swap_averages`].
+    pub fn swap_averages(&mut self, weights: &mut [F]) -> Result<bool> {
+        let Some(optimizer) = &mut self.optimizer else {
+            return Err(no_optimizer());
+        };
+        optimizer.swap_averages(weights, &self.segments)
+    }
+
     /// The weights the optimizer learns, in its order.
     pub fn segments(&self) -> &[Segment] {
         &self.segments
@@ -466,11 +480,64 @@ impl<F: Real> Training<F> {
         self.mean = Mean::default();
         for output in &mut self.outputs {
             output.mean = Mean::default();
-            output
-                .metrics
-                .iter_mut()
-                .for_each(|tracked| tracked.metric.metric.reset_state());
+            for tracked in &mut output.metrics {
+                tracked.metric.metric.reset_state();
+                tracked.resumed = None;
+            }
         }
+    }
+
+    /// All that loss and metrics remember since the last reset: the total, each output's loss, the metrics output by output.
+    pub fn metrics_state(&self) -> Vec<Vec<f64>> {
+        let means = self.outputs.iter().map(|output| output.mean);
+        let mut states: Vec<Vec<f64>> = [self.mean]
+            .into_iter()
+            .chain(means)
+            .map(|mean| vec![mean.sum, mean.count])
+            .collect();
+        let tracked = self.outputs.iter().flat_map(|output| &output.metrics);
+        states.extend(tracked.map(|tracked| match &tracked.resumed {
+            Some(state) => state.clone(),
+            None => tracked.metric.metric.state(),
+        }));
+        states
+    }
+
+    /// Takes back what [`metrics_state`](Self::metrics_state) gave, bit for bit.
+    ///
+    /// # Errors
+    /// If it comes from other outputs or metrics.
+    pub fn set_metrics_state(&mut self, states: &[Vec<f64>]) -> Result<()> {
+        let tracked: usize = self.outputs.iter().map(|output| output.metrics.len()).sum();
+        let means = 1 + self.outputs.len();
+        if states.len() != means + tracked || states[..means].iter().any(|mean| mean.len() != 2) {
+            return Err(Error::param(
+                format!("what {means} losses and {tracked} metrics remember"),
+                format!("{} states", states.len()),
+            )
+            .remedy("Compile the model as it was compiled before."));
+        }
+        let (means, metrics) = states.split_at(means);
+        let mean = |state: &Vec<f64>| Mean {
+            sum: state[0],
+            count: state[1],
+        };
+        self.mean = mean(&means[0]);
+        for (output, state) in self.outputs.iter_mut().zip(&means[1..]) {
+            output.mean = mean(state);
+        }
+        let tracked = self
+            .outputs
+            .iter_mut()
+            .flat_map(|output| &mut output.metrics);
+        for (tracked, state) in tracked.zip(metrics) {
+            if tracked.settled {
+                tracked.metric.metric.set_state(state)?;
+            } else {
+                tracked.resumed = Some(state.clone());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -61,6 +61,8 @@ pub struct OptimizerState<F> {
     average: Arena<F>,
     /// The sum of gradients since the last update; empty without accumulation.
     accumulated: Arena<F>,
+    /// Whether the weights lie where the averages belong, and the other way round.
+    swapped: bool,
 }
 
 impl<F: Real> OptimizerState<F> {
@@ -88,6 +90,7 @@ impl<F: Real> OptimizerState<F> {
             learning_rate,
             steps: 0,
             lens,
+            swapped: false,
         })
     }
 
@@ -276,9 +279,38 @@ impl<F: Real> OptimizerState<F> {
         }
     }
 
+    /// Exchanges weights and their moving averages, until the next call; whether the weights are the averages then.
+    /// Before the first step an average is the weight itself.
+    ///
+    /// # Errors
+    /// If no averages are kept.
+    pub fn swap_averages(&mut self, values: &mut [F], segments: &[Segment]) -> Result<bool> {
+        self.check(segments)?;
+        if !self.settings.use_ema {
+            return Err(
+                Error::config("an optimizer that averages weights", "use_ema=False")
+                    .remedy("Make the optimizer with use_ema=True.")
+                    .at(self.optimizer.kind()),
+            );
+        }
+        if self.steps > 0 {
+            let mut at = 0;
+            for segment in segments {
+                values[segment.value..][..segment.len()]
+                    .swap_with_slice(&mut self.average.values_mut()[at..at + segment.len()]);
+                at += segment.len();
+            }
+        }
+        self.swapped = !self.swapped;
+        Ok(self.swapped)
+    }
+
     /// The end of training: weights become their averages, if there are any.
     pub fn finalize(&mut self, values: &mut [F], segments: &[Segment]) -> Result<()> {
         self.check(segments)?;
+        if self.swapped {
+            self.swap_averages(values, segments)?;
+        }
         if self.settings.use_ema {
             let mut at = 0;
             for segment in segments {

@@ -361,6 +361,25 @@ class Model(Trainer):
     def _build_state(self) -> dict[str, Any]:
         return super()._build_state() | {"training": self._training_state(), "seed": self._seed}
 
+    def _save_backup(self, path: str) -> None:
+        from lamina.models.saving import save_backup  # needed seldom, keeps the import short
+
+        save_backup(self, path)
+
+    def _load_backup(self, path: str) -> None:
+        from lamina.models.saving import load_backup  # needed seldom, keeps the import short
+
+        load_backup(self, path)
+
+    def _resume(self, state: Mapping[str, Any]) -> None:
+        """Let the running `fit` go on from a backup: its random numbers, optimizer, place."""
+        self._resumed = state["position"]
+        if self._seed != state["seed"]:
+            self._seed, self._runner = state["seed"], None
+        self._set_training_state(state["training"])
+        if state["learning_rate"] is not None:
+            self.optimizer.learning_rate = state["learning_rate"]
+
     def _restore_state(self, state: Mapping[str, Any]) -> None:
         if state["shapes"] is not None and self._graph is None:
             self._trace_shapes(*state["shapes"])

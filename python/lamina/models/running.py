@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,11 +23,18 @@ STOP = {"train": "stop_training", "test": "stop_evaluating", "predict": "stop_pr
 """The flag of the model that ends a pass early."""
 
 
-def run_epoch(model: Trainer, stage: str, data: Iterator[Batches], called: Any) -> dict[str, float]:
+def run_epoch(
+    model: Trainer,
+    stage: str,
+    data: Iterator[Batches],
+    called: Any,
+    resumed: Mapping[str, Any] | None = None,
+) -> dict[str, float]:
     """Train or test on all batches; returns the means over them.
 
     A callback that wants every batch gets them one by one; otherwise as many run at once as fit
-    between two looks at the progress bar.
+    between two looks at the progress bar. `resumed` is the `Position` of an epoch that was begun
+    before; its first batches are not among the data.
     """
     runner, plan = model._run(), model._current_plan()
     step = runner.train if stage == "train" else runner.test
@@ -36,7 +43,11 @@ def run_epoch(model: Trainer, stage: str, data: Iterator[Batches], called: Any) 
     each = called.wants_batches(stage)
     pause = PROGRESS if called.wants_progress else math.inf
     runner.reset_metrics()
-    done = 0
+    done, logs = 0, None
+    if resumed is not None and resumed["batch"]:
+        model._batch = done = resumed["batch"]
+        logs = resumed["logs"]
+        runner.set_metrics_state(resumed["metrics"])
     for batches in data:
         arrays, at = batches.arrays, batches.first
         given = arrays.inputs, arrays.targets, arrays.weights, batches.order, batches.size
@@ -44,10 +55,13 @@ def run_epoch(model: Trainer, stage: str, data: Iterator[Batches], called: Any) 
             on_begin(done)
             count = step(*given, at, at + 1 if each else batches.last, pause)
             at, done = at + count, done + count
-            on_end(done - 1, plan.logs(runner.results()))
+            logs = plan.logs(runner.results())
+            if stage == "train":
+                model._batch = done
+            on_end(done - 1, logs)
         if getattr(model, STOP[stage]):
             break
-    return plan.logs(runner.results())
+    return plan.logs(runner.results()) if logs is None else dict(logs)
 
 
 def run_predict(

@@ -14,6 +14,7 @@ from lamina import _core
 from lamina._arrays import Array
 from lamina.errors import FileError, LaminaError, ParamError
 from lamina.layers.declare import deserialize, serialize
+from lamina.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from lamina.layers.base import Layer
@@ -97,6 +98,38 @@ def load_model(
         ) from error
     _take_weights(model, tensors, metadata, filepath, skip_mismatch=False)
     return model  # type: ignore[no-any-return]
+
+
+def save_backup(model: Model, path: Path) -> None:
+    """Write weights, optimizer and the place in the training: what `load_backup` needs."""
+    training = model._training_state()
+    optimizer: dict[str, Array] = training.pop("optimizer")
+    schedule = isinstance(model.optimizer._rate, LearningRateSchedule)
+    state = {
+        "position": model._position(),
+        "seed": model._seed,
+        "learning_rate": None if schedule else model.optimizer.learning_rate,
+        "training": training | {"slots": list(optimizer), "compile": None},
+    }
+    tensors = {OPTIMIZER + key: array for key, array in optimizer.items()}
+    _write(model, path, True, tensors, {"backup": json.dumps(state)})
+
+
+def load_backup(model: Model, path: Path) -> None:
+    """Give a compiled model back what `save_backup` wrote; `fit` goes on from there.
+
+    Raises:
+        FileError: no such file, not a backup, or damaged.
+        ParamError: a backup of another model.
+    """
+    tensors, metadata = _read(path)
+    if "backup" not in metadata:
+        raise FileError(f"{path}: is no backup of a training. BackupAndRestore writes those")
+    state = _parse(metadata["backup"], path)
+    _take_weights(model, tensors, metadata, path, skip_mismatch=False)
+    training = state["training"]
+    training["optimizer"] = {name: tensors[OPTIMIZER + name] for name in training["slots"]}
+    model._resume(state)
 
 
 def load_weights(model: Layer, path: Path, skip_mismatch: bool) -> None:

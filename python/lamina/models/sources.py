@@ -47,8 +47,14 @@ class Source(Protocol):
     def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
         """Set how raw data becomes arrays; before the first epoch."""
 
-    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
-        """The batches of the next epoch."""
+    def epoch(self, order: Order | None = None, skip: int = 0) -> Iterator[Batches]:
+        """The batches of the next epoch but the first ones."""
+
+    def place(self) -> int:
+        """Where the next epoch begins, for `go_to`."""
+
+    def go_to(self, place: int, order: Order | None = None) -> None:
+        """Let the next epoch begin there."""
 
 
 def open_source(
@@ -109,7 +115,14 @@ class _ArraySource:
     def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
         self._arrays = convert(self._raw)
 
-    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
+    def place(self) -> int:
+        return self._next
+
+    def go_to(self, place: int, order: Order | None = None) -> None:
+        self._next = place
+        self._order = None if order is None or place == 0 else order(self._known().rows)
+
+    def epoch(self, order: Order | None = None, skip: int = 0) -> Iterator[Batches]:
         count = self._batches_in_pass()
         if self._next == 0:
             self._order = None if order is None else order(self._known().rows)
@@ -117,7 +130,7 @@ class _ArraySource:
         if self._steps is not None and self._next + self._steps > count:
             _warn_short(last - self._next, self._steps)
         begin, self._next = self._next, 0 if last == count else last
-        yield Batches(self._known(), self._size(), begin, last, self._order)
+        yield Batches(self._known(), self._size(), begin + skip, last, self._order)
 
     def _known(self) -> Arrays:
         assert self._arrays is not None, "convert_with comes first"
@@ -152,14 +165,20 @@ class _IndexedSource:
     def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
         self._convert = convert
 
-    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
+    def place(self) -> int:
+        return 0
+
+    def go_to(self, place: int, order: Order | None = None) -> None:
+        pass  # every epoch begins at the first batch
+
+    def epoch(self, order: Order | None = None, skip: int = 0) -> Iterator[Batches]:
         count = len(self._batches)
         places = range(count) if order is None else order(count)
         if self._steps is not None and self._steps > count:
             _warn_short(count, self._steps)
         if hasattr(self._batches, "on_epoch_begin"):
             self._batches.on_epoch_begin()
-        for place in places[: self._steps]:
+        for place in places[skip : self._steps]:
             yield _one_batch(self._convert(unpack(self._batches[int(place)])))
         if hasattr(self._batches, "on_epoch_end"):
             self._batches.on_epoch_end()
@@ -175,6 +194,7 @@ class _IteratedSource:
         self._count: int | None = len(batches) if hasattr(batches, "__len__") else None
         self._iterator: Iterator[Any] | None = None
         self._peeked: list[Any] = []
+        self._drawn = 0  # batches that were used of the iterator
 
     @property
     def num_batches(self) -> int | None:
@@ -193,22 +213,41 @@ class _IteratedSource:
     def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
         self._convert = convert
 
-    def epoch(self, order: Order | None = None) -> Iterator[Batches]:
-        done = 0
+    def place(self) -> int:
+        return self._drawn
+
+    def go_to(self, place: int, order: Order | None = None) -> None:
+        for _ in range(place):
+            try:
+                self._draw()
+            except StopIteration:
+                raise DataError(
+                    f"expected the {place} batches again that were used before the backup, got "
+                    "fewer. Give data that begin as they began then"
+                ) from None
+
+    def _draw(self) -> Any:
         if self._iterator is None:
-            self._iterator = iter(self._batches)
+            self._iterator, self._drawn = iter(self._batches), 0
+        batch = self._peeked.pop() if self._peeked else next(self._iterator)
+        self._drawn += 1
+        return batch
+
+    def epoch(self, order: Order | None = None, skip: int = 0) -> Iterator[Batches]:
+        done = 0
         while self._steps is None or done < self._steps:
             try:
-                batch = self._peeked.pop() if self._peeked else next(self._iterator)
+                batch = self._draw()
             except StopIteration:
-                self._iterator = None
+                self._iterator, self._drawn = None, 0
                 if self._steps is not None:
                     _warn_short(done, self._steps)
                 elif done == 0:
                     _warn_short(0, self._count or 1)
                 break
-            yield _one_batch(self._convert(unpack(batch)))
             done += 1
+            if done > skip:
+                yield _one_batch(self._convert(unpack(batch)))
         self._count = self._count or done
 
 

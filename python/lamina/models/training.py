@@ -49,6 +49,10 @@ class Trainer(Layer):
         self._plan: compiling.Plan | None = None
         self._shuffles = 0  # how many passes over shuffled data were begun
         self._restored: Mapping[str, Any] | None = None
+        self._batch = 0  # how many batches of the epoch are done
+        self._epoch_begin: dict[str, int] = {}
+        self._resumed: Mapping[str, Any] | None = None  # where `fit` is to go on
+        self._holds_averages = False  # instead of the weights: between two swaps
 
     # ---- compile ----
 
@@ -203,11 +207,24 @@ class Trainer(Layer):
         )
         self.stop_training = False
         logs: dict[str, float] = {}
+        self._resumed = None
         called.on_train_begin()
+        order = self._next_order if shuffle else None
+        resumed: Mapping[str, Any] | None = self._resumed
+        if resumed is not None:
+            initial_epoch = resumed["epoch"]
+            self._shuffles = max(0, resumed["shuffles"] - 1)  # for the pass that was begun
+            source.go_to(resumed["place"], order)
+            self._shuffles = resumed["shuffles"]
         try:
             for epoch in range(initial_epoch, epochs):
+                self._begin_epoch(epoch, source)
                 called.on_epoch_begin(epoch)
-                logs = self._train_epoch(source, called, shuffle)
+                skip = 0 if resumed is None else resumed["batch"]
+                batches = source.epoch(order, skip)
+                logs = run_epoch(self, "train", batches, called, resumed)
+                resumed = None
+                self._begin_epoch(epoch + 1, source)
                 if validation is not None and _is_due(epoch, validation_freq):
                     tested = self._test_epoch(validation, called)
                     logs |= {f"val_{name}": value for name, value in tested.items()}
@@ -216,6 +233,7 @@ class Trainer(Layer):
                     break
         finally:
             self._run().finish_training()
+            self._holds_averages = False
         called.on_train_end(logs)
         return self.history
 
@@ -306,9 +324,25 @@ class Trainer(Layer):
             return None
         return runner.predict_array(x)
 
-    def _train_epoch(self, source: Source, called: Any, shuffle: bool) -> dict[str, float]:
-        order = self._next_order if shuffle else None
-        return run_epoch(self, "train", source.epoch(order), called)
+    def _begin_epoch(self, epoch: int, source: Source) -> None:
+        self._batch = 0
+        self._epoch_begin = {
+            "epoch": epoch,
+            "place": source.place(),
+            "shuffles": self._shuffles,
+        }
+
+    def _position(self) -> dict[str, Any]:
+        """Where `fit` is, for `_resumed` of a later one; plain numbers, lists and dicts."""
+        runner = self._run()
+        return self._epoch_begin | {
+            "batch": self._batch,
+            "metrics": runner.metrics_state(),
+            "logs": self._current_plan().logs(runner.results()),
+        }
+
+    def _swap_averages(self) -> None:
+        self._holds_averages = self._run().swap_averages()
 
     def _test_epoch(self, source: Source, called: Any) -> dict[str, float]:
         self.stop_evaluating = False

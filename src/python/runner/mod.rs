@@ -216,6 +216,21 @@ impl Runner {
         self.inner.finish_training(py)
     }
 
+    /// Exchanges weights and their moving averages; whether the weights are the averages then.
+    fn swap_averages(&self, py: Python<'_>) -> PyResult<bool> {
+        self.inner.swap_averages(py)
+    }
+
+    /// All that loss and metrics remember since the last reset.
+    fn metrics_state(&self, py: Python<'_>) -> PyResult<Vec<Vec<f64>>> {
+        self.inner.metrics_state(py)
+    }
+
+    /// Takes back what `metrics_state` gave.
+    fn set_metrics_state(&self, py: Python<'_>, state: Vec<Vec<f64>>) -> PyResult<()> {
+        self.inner.set_metrics_state(py, state)
+    }
+
     /// Sets the states of stateful layers to zero.
     fn reset_states(&self, py: Python<'_>) -> PyResult<()> {
         self.inner.reset_states(py)

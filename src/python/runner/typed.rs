@@ -60,6 +60,9 @@ pub trait TypedRunner: Debug + Send + Sync {
     ) -> PyResult<()>;
     fn optimizer_steps(&self, py: Python<'_>) -> PyResult<u64>;
     fn finish_training(&self, py: Python<'_>) -> PyResult<()>;
+    fn swap_averages(&self, py: Python<'_>) -> PyResult<bool>;
+    fn metrics_state(&self, py: Python<'_>) -> PyResult<Vec<Vec<f64>>>;
+    fn set_metrics_state(&self, py: Python<'_>, state: Vec<Vec<f64>>) -> PyResult<()>;
     fn reset_states(&self, py: Python<'_>) -> PyResult<()>;
     fn step(&self, py: Python<'_>) -> PyResult<u64>;
     fn set_step(&self, py: Python<'_>, step: u64) -> PyResult<()>;
@@ -188,6 +191,18 @@ impl<F: Number> TypedRunner for Shared<F> {
 
     fn finish_training(&self, py: Python<'_>) -> PyResult<()> {
         self.with(py, |core| Ok(core.finish_training()?))
+    }
+
+    fn swap_averages(&self, py: Python<'_>) -> PyResult<bool> {
+        self.with(py, |core| Ok(core.swap_averages()?))
+    }
+
+    fn metrics_state(&self, py: Python<'_>) -> PyResult<Vec<Vec<f64>>> {
+        self.trained(py, |training| Ok(training.metrics_state()))
+    }
+
+    fn set_metrics_state(&self, py: Python<'_>, state: Vec<Vec<f64>>) -> PyResult<()> {
+        self.trained(py, |training| Ok(training.set_metrics_state(&state)?))
     }
 
     fn reset_states(&self, py: Python<'_>) -> PyResult<()> {
