@@ -15,6 +15,7 @@ use rows::{Machine, Row, measure};
 use serde_json::{Value, json};
 
 const IMAGES: [usize; 4] = [32, 28, 28, 32];
+const VOLUMES: [usize; 5] = [4, 8, 16, 16, 16];
 const SEQUENCES: [usize; 3] = [32, 64, 64];
 const ROWS: [usize; 2] = [256, 512];
 
@@ -34,7 +35,19 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
         ("AveragePooling2D", json!({"pool_size": [2, 2]}), &IMAGES, 0),
         ("BatchNormalization", json!({}), &IMAGES, 0),
         ("Concatenate", json!({}), &ROWS, 0),
+        (
+            "Conv1D",
+            json!({"filters": 64, "kernel_size": 3, "padding": "causal"}),
+            &SEQUENCES,
+            2 * 32 * 64 * 3 * 64 * 64,
+        ),
         ("Conv2D", same, &IMAGES, conv),
+        (
+            "Conv3D",
+            json!({"filters": 16, "kernel_size": 3, "padding": "same"}),
+            &VOLUMES,
+            2 * 4 * 8 * 16 * 16 * 27 * 16 * 16,
+        ),
         ("Dense", json!({"units": 512}), &ROWS, 2 * 256 * 512 * 512),
         (
             "Dense",

@@ -16,7 +16,7 @@ use crate::shape::Shape;
 pub mod activation;
 pub mod batch_normalization;
 pub mod concatenate;
-pub mod conv2d;
+pub mod convolution;
 mod data_format;
 pub mod dense;
 pub mod dropout;
@@ -88,7 +88,9 @@ registry! {
     "AveragePooling2D" => pooling2d::AveragePooling2D,
     "BatchNormalization" => batch_normalization::BatchNormalization,
     "Concatenate" => concatenate::Concatenate,
-    "Conv2D" => conv2d::Conv2D,
+    "Conv1D" => convolution::Convolution<1>,
+    "Conv2D" => convolution::Convolution<2>,
+    "Conv3D" => convolution::Convolution<3>,
     "Dense" => dense::Dense,
     "Dropout" => dropout::Dropout,
     "ELU" => rectifiers::Elu,

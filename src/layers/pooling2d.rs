@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::data_format::DataFormat;
-use super::sliding::{Padding, Sliding, pair};
+use super::sliding::{Padding, Sliding, positive};
 use super::{Configured, only_input};
 use crate::config::Integers;
 use crate::error::Result;
@@ -43,36 +43,36 @@ fn two() -> Integers {
     Integers(vec![2])
 }
 
-fn sliding(size: &Integers, strides: Option<&Integers>, padding: Padding) -> Result<Sliding> {
-    let size = pair("pool_size", size)?;
+fn sliding(size: &Integers, strides: Option<&Integers>, padding: Padding) -> Result<Sliding<2>> {
+    let size = positive("pool_size", size)?;
     Ok(Sliding {
         size,
-        strides: strides.map_or(Ok(size), |strides| pair("strides", strides))?,
+        strides: strides.map_or(Ok(size), |strides| positive("strides", strides))?,
         dilation: [1, 1],
         padding,
     })
 }
 
 impl MaxPooling2D {
-    fn sliding(&self) -> Result<Sliding> {
+    fn sliding(&self) -> Result<Sliding<2>> {
         sliding(&self.pool_size, self.strides.as_ref(), self.padding)
     }
 }
 
 impl AveragePooling2D {
-    fn sliding(&self) -> Result<Sliding> {
+    fn sliding(&self) -> Result<Sliding<2>> {
         sliding(&self.pool_size, self.strides.as_ref(), self.padding)
     }
 }
 
-fn output_shapes(sliding: Sliding, inputs: &[Shape]) -> Result<Vec<Shape>> {
+fn output_shapes(sliding: Sliding<2>, inputs: &[Shape]) -> Result<Vec<Shape>> {
     let input = only_input(inputs)?;
     let [height, width] = sliding.output(input)?;
     Ok(vec![Shape::from([input[0], height, width, input.last()])])
 }
 
 /// All sizes, for an input and an output that are known.
-fn geometry(sliding: Sliding, input: &[usize], output: &[usize]) -> Pool2d {
+fn geometry(sliding: Sliding<2>, input: &[usize], output: &[usize]) -> Pool2d {
     Pool2d {
         batch: input[0],
         input: [input[1], input[2]],

@@ -18,6 +18,8 @@ pub(super) enum Padding {
     Valid,
     /// As many windows as the stride fits into the image, zeros around; an odd one at the end.
     Same,
+    /// As many as with `Same`, all zeros before: no window sees what comes after its place. Of convolutions over steps.
+    Causal,
 }
 
 impl TryFrom<String> for Padding {
@@ -48,84 +50,84 @@ pub(super) fn wrong_rank(rank: usize, input: &Shape) -> Error {
     })
 }
 
-/// One positive integer for both axes, or one for each.
-pub(super) fn pair(name: &str, numbers: &Integers) -> Result<[usize; 2]> {
+/// One positive integer for all `N` axes, or one for each.
+pub(super) fn positive<const N: usize>(name: &str, numbers: &Integers) -> Result<[usize; N]> {
     let refused = || {
-        Error::config(
-            format!("`{name}` to be one or two positive integers"),
-            numbers.to_string(),
-        )
+        let count = ["a positive integer", "one or two", "one or three"][N - 1];
+        let what = if N == 1 { "" } else { " positive integers" };
+        Error::config(format!("`{name}` to be {count}{what}"), numbers.to_string())
     };
-    let positive = |n: i64| {
-        usize::try_from(n)
-            .ok()
-            .filter(|&n| n > 0)
-            .ok_or_else(refused)
-    };
-    match numbers.0[..] {
-        [n] => Ok([positive(n)?; 2]),
-        [height, width] => Ok([positive(height)?, positive(width)?]),
-        _ => Err(refused()),
+    if numbers.0.len() != 1 && numbers.0.len() != N {
+        return Err(refused());
     }
+    let mut sizes = [0; N];
+    for (size, &number) in sizes.iter_mut().zip(numbers.0.iter().cycle()) {
+        let number = usize::try_from(number).ok().filter(|&n| n > 0);
+        *size = number.ok_or_else(refused)?;
+    }
+    Ok(sizes)
 }
 
-/// A window and how it slides. Pairs are (height, width).
+/// A window over `N` axes and how it slides.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Sliding {
-    pub size: [usize; 2],
-    pub strides: [usize; 2],
-    pub dilation: [usize; 2],
+pub(super) struct Sliding<const N: usize> {
+    pub size: [usize; N],
+    pub strides: [usize; N],
+    pub dilation: [usize; N],
     pub padding: Padding,
 }
 
-impl Sliding {
-    /// Height and width of the output for images of shape `(batch, height, width, channels)`.
-    pub fn output(&self, input: &Shape) -> Result<[Option<usize>; 2]> {
-        let &[_, height, width, channels] = input.axes() else {
-            return Err(Error::shape(
-                "inputs of shape (batch, height, width, channels)",
-                format!("shape {input}"),
-            )
-            .remedy(if input.rank() == 3 {
-                "Add an axis for the channels: x[..., None]."
-            } else {
-                ""
-            }));
+impl<const N: usize> Sliding<N> {
+    /// The sizes of the output for inputs of shape `(batch, N axes, channels)`.
+    pub fn output(&self, input: &Shape) -> Result<[Option<usize>; N]> {
+        let sizes: [Option<usize>; N] = match input.axes() {
+            [_, sizes @ .., _] => sizes.try_into().map_err(|_| wrong_rank(N, input))?,
+            _ => return Err(wrong_rank(N, input)),
         };
-        let sizes = [height, width];
-        if self.padding == Padding::Valid
-            && (0..2).any(|axis| sizes[axis].is_some_and(|size| size < self.reach(axis)))
-        {
-            let [height, width] = [self.reach(0), self.reach(1)];
-            return Err(Error::shape(
-                format!("images of at least {height} x {width}, as the window reaches"),
-                format!("shape {input}"),
-            )
-            .remedy("Use a smaller window or padding=\"same\"."));
+        let is_short = |axis: usize| sizes[axis].is_some_and(|size| size < self.reach(axis));
+        if self.padding == Padding::Valid && (0..N).any(is_short) {
+            return Err(self.too_small(input));
         }
-        let padded = [0, 1].map(|axis| {
+        let padded = (0..N).fold(input.last().unwrap_or(1), |product, axis| {
             let border = match self.padding {
                 Padding::Valid => 0,
-                Padding::Same => self.reach(axis),
+                Padding::Same | Padding::Causal => self.reach(axis),
             };
-            sizes[axis].unwrap_or(1).saturating_add(border)
+            product.saturating_mul(sizes[axis].unwrap_or(1).saturating_add(border))
         });
-        let padded = padded[0]
-            .saturating_mul(padded[1])
-            .saturating_mul(channels.unwrap_or(1));
-        if self.dilation != [1, 1] && padded > MAX_PADDED {
+        if self.dilation != [1; N] && padded > MAX_PADDED {
             return Err(Error::shape(
                 format!("at most {MAX_PADDED} numbers in an image with its padding"),
                 padded.to_string(),
             ));
         }
-        Ok([0, 1].map(|axis| sizes[axis].map(|size| self.count(axis, size))))
+        let mut output = sizes;
+        for (axis, size) in output.iter_mut().enumerate() {
+            *size = size.map(|size| self.count(axis, size));
+        }
+        Ok(output)
+    }
+
+    fn too_small(&self, input: &Shape) -> Error {
+        let reach: Vec<String> = (0..N).map(|axis| self.reach(axis).to_string()).collect();
+        let reach = reach.join(" x ");
+        let least = match N {
+            1 => format!("sequences of at least {reach} steps"),
+            2 => format!("images of at least {reach}"),
+            _ => format!("volumes of at least {reach}"),
+        };
+        Error::shape(
+            format!("{least}, as the window reaches"),
+            format!("shape {input}"),
+        )
+        .remedy("Use a smaller window or padding=\"same\".")
     }
 
     /// Places that the border before an image of this size has.
     pub fn before(&self, axis: usize, size: usize) -> usize {
         match self.padding {
             Padding::Valid => 0,
+            Padding::Causal => self.reach(axis) - 1,
             Padding::Same => {
                 let last = self.count(axis, size).saturating_sub(1) * self.strides[axis];
                 last.saturating_add(self.reach(axis)).saturating_sub(size) / 2
@@ -134,7 +136,7 @@ impl Sliding {
     }
 
     /// Places from the first point of a window to its last.
-    fn reach(&self, axis: usize) -> usize {
+    pub fn reach(&self, axis: usize) -> usize {
         (self.size[axis] - 1)
             .saturating_mul(self.dilation[axis])
             .saturating_add(1)
@@ -144,7 +146,7 @@ impl Sliding {
     fn count(&self, axis: usize, size: usize) -> usize {
         match self.padding {
             Padding::Valid => (size - self.reach(axis)) / self.strides[axis] + 1,
-            Padding::Same => size.div_ceil(self.strides[axis]),
+            Padding::Same | Padding::Causal => size.div_ceil(self.strides[axis]),
         }
     }
 }
@@ -170,7 +172,9 @@ mod tests {
     #[test]
     fn sizes_that_are_not_positive_pairs_are_refused() {
         for numbers in [vec![], vec![0], vec![1, -1], vec![1, 2, 3]] {
-            let error = pair("strides", &Integers(numbers)).unwrap_err().to_string();
+            let error = positive::<2>("strides", &Integers(numbers))
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.starts_with("expected `strides` to be one or two positive integers, got (")
             );

@@ -27,6 +27,7 @@ from store import Family
 FAMILIES = [
     "layers_recurrent",
     "layers_convolution",
+    "layers_convolution_more",
     "layers_attention",
     "layers_normalization",
     "layers_core",

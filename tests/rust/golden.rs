@@ -417,6 +417,11 @@ fn convolutions_and_poolings_agree_with_keras() {
 }
 
 #[test]
+fn other_convolutions_agree_with_keras() {
+    check("layers_convolution_more");
+}
+
+#[test]
 fn normalizations_agree_with_keras() {
     check("layers_normalization");
 }

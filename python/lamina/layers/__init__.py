@@ -4,7 +4,9 @@ from lamina.layers.activation import Activation
 from lamina.layers.base import Layer
 from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.bidirectional import Bidirectional
+from lamina.layers.conv1d import Conv1D
 from lamina.layers.conv2d import Conv2D
+from lamina.layers.conv3d import Conv3D
 from lamina.layers.dense import Dense
 from lamina.layers.dropout import Dropout
 from lamina.layers.embedding import Embedding
@@ -45,7 +47,9 @@ from lamina.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from lamina.layers.reshape import Reshape
 from lamina.layers.simple_rnn import SimpleRNN
 
+Convolution1D = Conv1D
 Convolution2D = Conv2D
+Convolution3D = Conv3D
 MaxPool2D = MaxPooling2D
 AvgPool2D = AveragePooling2D
 GlobalAvgPool2D = GlobalAveragePooling2D
@@ -63,8 +67,12 @@ __all__ = [
     "BatchNormalization",
     "Bidirectional",
     "Concatenate",
+    "Conv1D",
     "Conv2D",
+    "Conv3D",
+    "Convolution1D",
     "Convolution2D",
+    "Convolution3D",
     "Dense",
     "Dropout",
     "Embedding",

@@ -50,7 +50,7 @@ class Conv2D(Layer):
 
     References:
         LeCun et al., Gradient-Based Learning Applied to Document Recognition, 1998.
-        Rust: src/layers/conv2d.rs.
+        Rust: src/layers/convolution/ordinary.rs.
 
     Example:
         >>> x = np.zeros((4, 10, 10, 128), np.float32)

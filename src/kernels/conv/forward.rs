@@ -9,7 +9,7 @@ use crate::kernels::scratch::with_scratch;
 use crate::parallel;
 use crate::real::Real;
 
-/// `y = relu(conv(x, kernel) + bias)`: bias and ReLU as the epilogue says.
+/// `y = relu(beta * y + conv(x, kernel) + bias)`: bias and ReLU as the epilogue says; y is not read where `beta` is 0.
 ///
 /// # Panics
 /// If a length does not fit the sizes.
@@ -18,6 +18,7 @@ pub fn forward<F: Real>(
     x: &[F],
     kernel: &[F],
     epilogue: Epilogue<'_, F>,
+    beta: F,
     y: &mut [F],
 ) {
     conv.check(x.len(), kernel.len(), y.len());
@@ -33,7 +34,7 @@ pub fn forward<F: Real>(
             bias: epilogue.bias.and_then(F::as_f32),
             relu: epilogue.relu,
         };
-        return winograd::forward(conv, x, kernel, epilogue, y);
+        return winograd::forward(conv, x, kernel, epilogue, beta.f64() as f32, y);
     }
     let depth = conv.taps() * conv.group_channels();
     let packed_group = PackedB::<F>::len(depth, conv.group_filters());
@@ -50,7 +51,7 @@ pub fn forward<F: Real>(
                 x,
                 packed,
                 &segments,
-                epilogue,
+                (epilogue, beta),
                 &Shared(y.as_mut_ptr()),
             );
         });
@@ -92,7 +93,7 @@ fn bands<F: Real>(
     x: &[F],
     packed: &[F],
     segments: &Segments<'_>,
-    epilogue: Epilogue<'_, F>,
+    (epilogue, beta): (Epilogue<'_, F>, F),
     y: &Shared<F>,
 ) {
     let [height, columns] = conv.output;
@@ -134,7 +135,7 @@ fn bands<F: Real>(
                         },
                         c: y.at(first_pixel * conv.filters + column),
                         ldc: conv.filters,
-                        beta: F::ZERO,
+                        beta,
                         bias: epilogue.bias.map(|bias| bias[column..].as_ptr()),
                         relu: epilogue.relu,
                     };

@@ -19,12 +19,14 @@
 
 mod data;
 mod forward;
+mod volume;
 mod weights;
 mod window;
 mod winograd;
 
 pub use data::backward_data;
 pub use forward::forward;
+pub use volume::Conv3d;
 pub use weights::backward_weights;
 
 /// Work (multiplications) of one piece at least: some 10 us.

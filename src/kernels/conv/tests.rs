@@ -77,7 +77,7 @@ fn run<F: Real>(conv: &Conv2d, beta: f64) -> Results<F> {
         bias: Some(&bias),
         relu: true,
     };
-    forward(conv, &x, &w, epilogue, &mut y);
+    forward(conv, &x, &w, epilogue, F::ZERO, &mut y);
     let mut dx = old(conv.input_len(), 5);
     backward_data(conv, &dy, &w, F::of(beta), &mut dx);
     let mut dw = old(conv.kernel_len(), 6);

@@ -99,6 +99,7 @@ pub(super) fn forward(
     x: &[f32],
     kernel: &[f32],
     epilogue: Epilogue<'_, f32>,
+    beta: f32,
     y: &mut [f32],
 ) {
     let job = Job {
@@ -108,7 +109,7 @@ pub(super) fn forward(
         output: conv.output,
         filters: conv.filters,
         padding: conv.padding,
-        beta: 0.0,
+        beta,
         epilogue,
     };
     job.run(x, kernel, false, y);

@@ -1,36 +1,35 @@
-//! The 2-D convolution: `y = activation(conv(x, kernel) + bias)`.
-//!
-//! The sums and their gradients are in [`crate::kernels::conv`]. With `z` the sums, `y = f(z)` and the gradient `dy` of the
-//! loss by `y`: `dz = dy * f'(z)`, and the bias's gradient is the sum of dz over all pixels.
+//! Conv1D, Conv2D, Conv3D: a weighted sum of each window for each filter, and an activation.
 
 use serde::Deserialize;
 
-use super::data_format::DataFormat;
-use super::sliding::{Padding, Sliding, pair};
-use super::{Configured, only_input};
+use super::ending::Ending;
+use super::setting::{
+    channels, check_positive, check_steps, one, ones, padding, shape, sliding, sums, yes,
+};
 use crate::config::Integers;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::kernels::activation::{Activation, Relu};
-use crate::kernels::conv::{Conv2d, backward_data, backward_weights, forward};
-use crate::kernels::gemm::Epilogue;
-use crate::kernels::reduce::column_sums;
+use crate::kernels::activation::Activation;
+use crate::kernels::conv::Conv3d;
 use crate::layer::{Backward, Forward, Layer, Mode, Scratch};
+use crate::layers::data_format::DataFormat;
+use crate::layers::sliding::{Padding, Sliding};
+use crate::layers::{Configured, only_input};
 use crate::param::ParamSpec;
 use crate::real::Real;
 use crate::regularizer::Regularizer;
 use crate::shape::{Shape, checked_elements};
 
-/// A weighted sum of each window for each filter, and an activation.
+/// A convolution over `RANK` axes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Conv2D {
+pub struct Convolution<const RANK: usize> {
     filters: usize,
     kernel_size: Integers,
     #[serde(default = "ones")]
     strides: Integers,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "padding::<RANK, _>")]
     padding: Padding,
     #[serde(default)]
     data_format: DataFormat,
@@ -56,79 +55,47 @@ pub struct Conv2D {
     bias_constraint: Option<Constraint>,
 }
 
-fn ones() -> Integers {
-    Integers(vec![1])
-}
-
-fn one() -> usize {
-    1
-}
-
-fn yes() -> bool {
-    true
-}
-
-impl Conv2D {
-    fn sliding(&self) -> Result<Sliding> {
-        Ok(Sliding {
-            size: pair("kernel_size", &self.kernel_size)?,
-            strides: pair("strides", &self.strides)?,
-            dilation: pair("dilation_rate", &self.dilation_rate)?,
-            padding: self.padding,
-        })
+impl<const RANK: usize> Convolution<RANK> {
+    fn sliding(&self) -> Result<Sliding<RANK>> {
+        sliding(
+            &self.kernel_size,
+            &self.strides,
+            &self.dilation_rate,
+            self.padding,
+        )
     }
 
-    /// All sizes, for an input and an output that are known.
-    fn geometry(&self, input: &[usize], output: &[usize]) -> Result<Conv2d> {
-        let sliding = self.sliding()?;
-        Ok(Conv2d {
-            batch: input[0],
-            input: [input[1], input[2]],
-            channels: input[3],
-            kernel: sliding.size,
-            filters: self.filters,
-            groups: self.groups,
-            strides: sliding.strides,
-            dilation: sliding.dilation,
-            padding: [0, 1].map(|axis| sliding.before(axis, input[1 + axis])),
-            output: [output[1], output[2]],
-        })
+    fn sums(&self, input: &[usize], output: &[usize]) -> Result<Conv3d> {
+        Ok(sums(&self.sliding()?, input, output, self.groups))
+    }
+
+    fn ending(&self) -> Ending<'_> {
+        Ending {
+            activation: &self.activation,
+            bias: self.use_bias.then_some(1),
+            saved: 0,
+        }
     }
 }
 
-impl Configured for Conv2D {
+impl<const RANK: usize> Configured for Convolution<RANK> {
     fn validate(&self) -> Result<()> {
         let sliding = self.sliding()?;
-        if self.filters == 0 {
-            return Err(Error::config("`filters` to be at least 1", "0"));
-        }
+        check_positive("filters", self.filters)?;
         if self.groups == 0 || !self.filters.is_multiple_of(self.groups) {
             return Err(Error::config(
                 format!("`groups` to divide the {} filters", self.filters),
                 self.groups.to_string(),
             ));
         }
-        if sliding.strides != [1, 1] && sliding.dilation != [1, 1] {
-            return Err(Error::config(
-                "`strides` or `dilation_rate` to be 1",
-                format!(
-                    "strides {} and dilation_rate {}",
-                    self.strides, self.dilation_rate
-                ),
-            ));
-        }
-        if !self.activation.keeps_shape() {
-            let got = format!("{:?}", self.activation.name());
-            return Err(Error::config("an activation that keeps the shape", got)
-                .remedy("Put an Activation layer behind."));
-        }
-        self.data_format.check_activation(&self.activation)
+        check_steps(&sliding, &self.strides, &self.dilation_rate)?;
+        self.ending().check(self.data_format)
     }
 }
 
-impl<F: Real> Layer<F> for Conv2D {
+impl<const RANK: usize, F: Real> Layer<F> for Convolution<RANK> {
     fn kind(&self) -> &'static str {
-        "Conv2D"
+        ["Conv1D", "Conv2D", "Conv3D"][RANK - 1]
     }
 
     fn channel_axis(&self, rank: usize) -> Option<usize> {
@@ -137,28 +104,15 @@ impl<F: Real> Layer<F> for Conv2D {
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
         let input = only_input(inputs)?;
-        let [height, width] = self.sliding()?.output(input)?;
-        let channels = input
-            .last()
-            .ok_or_else(|| Error::shape("a known number of channels", format!("shape {input}")))?;
-        if channels == 0 || !channels.is_multiple_of(self.groups) {
-            return Err(Error::shape(
-                format!("a number of channels that {} groups divide", self.groups),
-                format!("shape {input}"),
-            ));
-        }
-        Ok(vec![Shape::from([
-            input[0],
-            height,
-            width,
-            Some(self.filters),
-        ])])
+        let axes = self.sliding()?.output(input)?;
+        channels(input, self.groups)?;
+        Ok(vec![shape(input[0], axes, self.filters)])
     }
 
     fn params(&self, inputs: &[Shape]) -> Result<Vec<ParamSpec>> {
-        let channels = only_input(inputs)?.last().unwrap_or(0);
-        let [height, width] = self.sliding()?.size;
-        let shape = [height, width, channels / self.groups, self.filters];
+        let channels = channels(only_input(inputs)?, self.groups)?;
+        let mut shape = self.sliding()?.size.to_vec();
+        shape.extend([channels / self.groups, self.filters]);
         checked_elements(&shape)?;
         let mut params = vec![
             ParamSpec::trainable("kernel", &shape, &self.kernel_initializer)
@@ -176,18 +130,15 @@ impl<F: Real> Layer<F> for Conv2D {
     }
 
     fn scratch(&self, inputs: &[Shape], mode: Mode) -> Result<Scratch> {
-        // The sums z are kept where the derivative cannot be had from the output.
-        let saved = if mode.backward && self.activation.needs_input() {
-            let outputs = Layer::<F>::output_shapes(self, inputs)?;
-            vec![checked_elements(&outputs[0].sizes()?)?]
-        } else {
-            vec![]
-        };
+        let output = &Layer::<F>::output_shapes(self, inputs)?[0];
+        let room = self.sums(&inputs[0].sizes()?, &output.sizes()?)?.room();
+        checked_elements(&[room])?;
         Ok(Scratch {
-            saved,
+            saved: Vec::from_iter(self.ending().sums(output, mode)?),
+            forward: vec![room],
+            backward: vec![room],
             reads_inputs: true,
             reads_outputs: true,
-            ..Scratch::default()
         })
     }
 
@@ -196,55 +147,26 @@ impl<F: Real> Layer<F> for Conv2D {
     }
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
-        let conv = self.geometry(cx.input_shape(0), cx.output_shape(0))?;
-        let activation = if cx.defers_activation() {
-            &Activation::Linear
-        } else {
-            &self.activation
-        };
-        let relu = *activation == Activation::Relu(Relu::PLAIN);
-        let epilogue = Epilogue {
-            bias: self.use_bias.then(|| cx.param(1)),
-            relu,
-        };
-        let output = cx.output(0);
-        let sums = if cx.num_saved() > 0 {
-            cx.saved(0)
-        } else {
-            &mut []
-        };
-        let keeps_sums = !sums.is_empty() && !cx.defers_activation();
-        let to = if keeps_sums { &mut *sums } else { &mut *output };
-        forward(&conv, cx.input(0), cx.param(0), epilogue, to);
-        if keeps_sums {
-            activation.forward(sums, output, self.filters);
-        } else if !relu {
-            activation.forward_in_place(output, self.filters);
-        }
+        let conv = self.sums(cx.input_shape(0), cx.output_shape(0))?;
+        let (x, kernel, room) = (cx.input(0), cx.param(0), cx.temp(0));
+        self.ending().forward(&mut cx, |epilogue, y| {
+            conv.forward(x, kernel, epilogue, F::ZERO, y, room);
+        });
         Ok(())
     }
 
     fn backward(&self, mut cx: Backward<'_, F>) -> Result<()> {
-        let Some(dz) = cx.grad_output_mut(0) else {
+        let Some(dz) = self.ending().backward(&mut cx) else {
             return Ok(());
         };
-        let conv = self.geometry(cx.input_shape(0), cx.output_shape(0))?;
-        if !cx.defers_activation() {
-            let sums = self.activation.needs_input().then(|| &*cx.saved(0));
-            self.activation
-                .backward_in_place(sums, cx.output(0), dz, self.filters);
-        }
-        let dz = &*dz;
+        let conv = self.sums(cx.input_shape(0), cx.output_shape(0))?;
+        let room = cx.temp(0);
         if let Some(kernel) = cx.grad_param(0) {
-            backward_weights(&conv, cx.input(0), dz, kernel.beta(), kernel.values);
-        }
-        if self.use_bias
-            && let Some(bias) = cx.grad_param(1)
-        {
-            column_sums(dz, self.filters, bias.values, bias.accumulate);
+            let (values, accumulate) = (kernel.values, kernel.accumulate);
+            conv.backward_weights(cx.input(0), dz, accumulate, values, room);
         }
         if let Some(input) = cx.grad_input(0) {
-            backward_data(&conv, dz, cx.param(0), input.beta(), input.values);
+            conv.backward_data(dz, cx.param(0), input.beta(), input.values, room);
         }
         Ok(())
     }
@@ -296,6 +218,112 @@ mod tests {
             json!({"filters": 4, "kernel_size": 1, "groups": 4, "strides": [1, 3], "activation": "softmax"}),
         ] {
             check_gradients(&case(config, &shape));
+        }
+    }
+
+    fn of_rank(kind: &'static str, config: Value, input: Array) -> Case {
+        Case {
+            kind,
+            inputs: vec![input],
+            ..case(config, &[1])
+        }
+    }
+
+    #[test]
+    fn causal_windows_see_what_came_before() {
+        let input = Array::new(&[1, 4, 1], &[1.0, 2.0, 3.0, 4.0]);
+        let config =
+            json!({"filters": 1, "kernel_size": 2, "padding": "causal", "dilation_rate": 2});
+        let case = Case {
+            weights: vec![vec![10.0, 1.0], vec![0.5]],
+            ..of_rank("Conv1D", config, input)
+        };
+        let output = &case.outputs::<f32>().unwrap()[0];
+        assert_eq!(output.values, [1.5, 2.5, 13.5, 24.5]);
+    }
+
+    #[test]
+    fn windows_of_three_axes_see_several_planes() {
+        // The plane above, to the right, minus the place itself.
+        let volume: Vec<f64> = (0..8).map(f64::from).collect();
+        let case = Case {
+            weights: vec![vec![0.0, 1.0, -1.0, 0.0], vec![0.0]],
+            ..of_rank(
+                "Conv3D",
+                json!({"filters": 1, "kernel_size": [2, 1, 2]}),
+                Array::new(&[1, 2, 2, 2, 1], &volume),
+            )
+        };
+        let output = &case.outputs::<f64>().unwrap()[0];
+        assert_eq!(
+            (&output.shape[..], &output.values[..]),
+            (&[1, 1, 2, 1, 1][..], &[-3.0, -3.0][..])
+        );
+    }
+
+    #[test]
+    fn gradients_over_one_and_three_axes_agree_with_differences() {
+        for config in [
+            json!({"filters": 3, "kernel_size": 3, "padding": "causal", "strides": 2}),
+            json!({"filters": 2, "kernel_size": 2, "dilation_rate": 3, "groups": 2, "activation": "silu"}),
+        ] {
+            check_gradients(&of_rank("Conv1D", config, Array::random(&[2, 6, 4], 1)));
+        }
+        for config in [
+            json!({"filters": 2, "kernel_size": 2, "padding": "same", "groups": 2}),
+            json!({"filters": 2, "kernel_size": [3, 1, 2], "strides": [2, 1, 2], "padding": "same"}),
+            json!({"filters": 1, "kernel_size": [1, 2, 2], "dilation_rate": [3, 1, 2], "use_bias": false}),
+        ] {
+            check_gradients(&of_rank(
+                "Conv3D",
+                config,
+                Array::random(&[2, 4, 3, 3, 2], 1),
+            ));
+        }
+    }
+
+    #[test]
+    fn wrong_settings_over_one_and_three_axes_are_named() {
+        for (kind, config, shape, expected) in [
+            (
+                "Conv1D",
+                json!({"filters": 2, "kernel_size": 3, "padding": "full"}),
+                &[1, 4, 2][..],
+                "Conv1D \"conv1d\": expected `padding` to be \"valid\", \"same\" or \"causal\", got \"full\"",
+            ),
+            (
+                "Conv1D",
+                json!({"filters": 2, "kernel_size": [3, 3]}),
+                &[1, 4, 2],
+                "Conv1D \"conv1d\": expected `kernel_size` to be a positive integer, got (3, 3)",
+            ),
+            (
+                "Conv1D",
+                json!({"filters": 2, "kernel_size": 5}),
+                &[1, 4, 2],
+                "Conv1D \"conv1d\": expected sequences of at least 5 steps, as the window reaches, got shape (1, 4, 2). Use a smaller window or padding=\"same\".",
+            ),
+            (
+                "Conv3D",
+                json!({"filters": 2, "kernel_size": [3, 3]}),
+                &[1, 4, 4, 4, 2],
+                "Conv3D \"conv3d\": expected `kernel_size` to be one or three positive integers, got (3, 3)",
+            ),
+            (
+                "Conv3D",
+                json!({"filters": 2, "kernel_size": 3, "padding": "causal"}),
+                &[1, 4, 4, 4, 2],
+                "Conv3D \"conv3d\": expected `padding` to be \"valid\" or \"same\", got \"causal\"",
+            ),
+            (
+                "Conv3D",
+                json!({"filters": 2, "kernel_size": 3}),
+                &[1, 4, 4, 2],
+                "Conv3D \"conv3d\": expected inputs of shape (batch, depth, height, width, channels), got shape (1, 4, 4, 2). Add an axis for the channels: x[..., None].",
+            ),
+        ] {
+            let input = Array::random(shape, 1);
+            assert_eq!(of_rank(kind, config, input).error(), expected);
         }
     }
 
