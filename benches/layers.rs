@@ -55,7 +55,19 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             &[32, 64],
             2 * 32 * 64 * 64,
         ),
+        (
+            "Dot",
+            json!({"axes": -1}),
+            &SEQUENCES,
+            2 * 32 * 64 * 64 * 64,
+        ),
         ("Dropout", json!({"rate": 0.5}), &ROWS, 0),
+        (
+            "EinsumDense",
+            json!({"equation": "abc,cde->abde", "output_shape": [null, 4, 16], "bias_axes": "de"}),
+            &SEQUENCES,
+            2 * 32 * 64 * 64 * 64,
+        ),
         (
             "Embedding",
             json!({"input_dim": 1000, "output_dim": 64}),

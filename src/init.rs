@@ -225,6 +225,18 @@ impl Initializer {
         Self::Constant(1.0)
     }
 
+    /// With the fans of these axes, unless they were given: Keras counts so for kernels of more axes than two.
+    pub fn with_axes(&self, inputs: Vec<i64>, outputs: Vec<i64>) -> Self {
+        let mut initializer = self.clone();
+        if let Self::VarianceScaling(scaling) = &mut initializer
+            && (scaling.input_axes.is_none() || scaling.output_axes.is_none())
+        {
+            scaling.input_axes = Some(inputs);
+            scaling.output_axes = Some(outputs);
+        }
+        initializer
+    }
+
     /// Glorot's uniform distribution, as Keras starts most kernels.
     pub fn glorot_uniform() -> Self {
         Self::VarianceScaling(VarianceScaling {

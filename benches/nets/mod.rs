@@ -121,10 +121,11 @@ impl Alone {
 }
 
 /// The layers of two inputs, which get the same one twice.
-const OF_TWO: [&str; 8] = [
+const OF_TWO: [&str; 9] = [
     "Add",
     "Average",
     "Concatenate",
+    "Dot",
     "Maximum",
     "Minimum",
     "MultiHeadAttention",

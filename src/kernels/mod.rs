@@ -5,6 +5,7 @@ pub mod arithmetic;
 pub mod attention;
 pub mod batch_norm;
 pub mod broadcast;
+pub mod contract;
 pub mod conv;
 pub mod cross_entropy;
 pub mod denormals;

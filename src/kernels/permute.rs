@@ -6,6 +6,9 @@ use crate::real::Real;
 /// Elements one chunk holds at least.
 const CHUNK: usize = 1 << 14;
 
+/// The most axes [`permute`] takes.
+const MAX_AXES: usize = 16;
+
 /// Writes `x`, of these sizes, to `y` with its axes in another order: axis `k` of `y` is axis `order[k]` of `x`. Added
 /// to `y` if `accumulate`.
 ///
@@ -13,31 +16,49 @@ const CHUNK: usize = 1 << 14;
 /// If a length does not fit, or `order` does not name each axis.
 pub fn permute<F: Real>(x: &[F], sizes: &[usize], order: &[usize], y: &mut [F], accumulate: bool) {
     assert!(x.len() == y.len() && sizes.len() == order.len(), "one rank");
-    let Some((&last, outer)) = order.split_last() else {
-        y.copy_from_slice(x);
-        return;
-    };
-    if x.is_empty() {
+    let mut axes = [(1, 0); MAX_AXES];
+    for (to, &axis) in axes.iter_mut().zip(order) {
+        *to = (sizes[axis], sizes[axis + 1..].iter().product());
+    }
+    gather(x, &axes[..order.len()], y, accumulate);
+}
+
+/// Writes to `y`, whose axes have these sizes, the elements of `x` that lie so many places apart: `(size, step)` for
+/// each axis. A step of 0 repeats. Added to `y` if `accumulate`.
+///
+/// # Panics
+/// If `y` is not as long as the sizes say, or `x` is too short.
+pub fn gather<F: Real>(x: &[F], axes: &[(usize, usize)], y: &mut [F], accumulate: bool) {
+    let total: usize = axes.iter().map(|&(size, _)| size).product();
+    assert_eq!(y.len(), total, "as long as the sizes say");
+    if total == 0 {
         return;
     }
-    let stride = |axis: usize| sizes[axis + 1..].iter().product::<usize>();
-    let (width, step) = (sizes[last], stride(last));
+    let (&(width, step), outer) = axes.split_last().unwrap_or((&(1, 1), &[]));
     let rows = CHUNK.div_ceil(width);
     for_each_chunk_mut(y, rows * width, |index, y| {
         for (i, y) in y.chunks_exact_mut(width).enumerate() {
             let (mut row, mut start) = (index * rows + i, 0);
-            for &axis in outer.iter().rev() {
-                start += row % sizes[axis] * stride(axis);
-                row /= sizes[axis];
+            for &(size, step) in outer.iter().rev() {
+                start += row % size * step;
+                row /= size;
             }
-            let x = x[start..].iter().step_by(step);
-            if accumulate {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y += x);
-            } else {
-                y.iter_mut().zip(x).for_each(|(y, &x)| *y = x);
-            }
+            put_row(&x[start..], step, y, accumulate);
         }
     });
+}
+
+fn put_row<F: Real>(x: &[F], step: usize, y: &mut [F], accumulate: bool) {
+    let last = (y.len() - 1) * step;
+    let put = |y: &mut F, x: F| *y = if accumulate { *y + x } else { x };
+    match step {
+        0 => y.iter_mut().for_each(|y| put(y, x[0])),
+        1 => y.iter_mut().zip(x).for_each(|(y, &x)| put(y, x)),
+        _ => {
+            let x = x[..=last].iter().step_by(step);
+            y.iter_mut().zip(x).for_each(|(y, &x)| put(y, x));
+        }
+    }
 }
 
 #[cfg(test)]

@@ -19,7 +19,9 @@ pub mod concatenate;
 pub mod convolution;
 mod data_format;
 pub mod dense;
+pub mod dot;
 pub mod dropout;
+pub mod einsum_dense;
 pub mod embedding;
 pub mod flatten;
 pub mod global_pooling2d;
@@ -92,8 +94,10 @@ registry! {
     "Conv2D" => convolution::Convolution<2>,
     "Conv3D" => convolution::Convolution<3>,
     "Dense" => dense::Dense,
+    "Dot" => dot::Dot,
     "Dropout" => dropout::Dropout,
     "ELU" => rectifiers::Elu,
+    "EinsumDense" => einsum_dense::EinsumDense,
     "Embedding" => embedding::Embedding,
     "Flatten" => flatten::Flatten,
     "GRU" => gru::Gru,

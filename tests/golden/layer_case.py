@@ -13,12 +13,14 @@ from store import seeded
 def make_layer(kind, config):
     """Build a Keras layer from its class name and constructor arguments; nested layers are
     `{"class_name", "config"}`."""
-    arguments = {
-        key: make_layer(value["class_name"], value["config"])
-        if isinstance(value, dict) and "class_name" in value
-        else value
-        for key, value in config.items()
-    }
+
+    def made(value):
+        if isinstance(value, list):
+            return [made(item) for item in value]
+        is_layer = isinstance(value, dict) and "class_name" in value
+        return make_layer(value["class_name"], value["config"]) if is_layer else value
+
+    arguments = {key: made(value) for key, value in config.items()}
     if kind == "Sequential":
         return keras.Sequential(
             [make_layer(part["class_name"], part["config"]) for part in config["layers"]]

@@ -33,6 +33,7 @@ FAMILIES = [
     "layers_core",
     "layers_elementwise",
     "layers_space",
+    "layers_sequence_more",
     "activations",
     "losses",
     "metrics",

@@ -9,6 +9,7 @@ from lamina.layers.conv2d import Conv2D
 from lamina.layers.conv3d import Conv3D
 from lamina.layers.dense import Dense
 from lamina.layers.dropout import Dropout
+from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
 from lamina.layers.gru import GRU
@@ -21,6 +22,7 @@ from lamina.layers.merging import (
     Add,
     Average,
     Concatenate,
+    Dot,
     Maximum,
     Minimum,
     Multiply,
@@ -28,6 +30,7 @@ from lamina.layers.merging import (
     add,
     average,
     concatenate,
+    dot,
     maximum,
     minimum,
     multiply,
@@ -74,7 +77,9 @@ __all__ = [
     "Convolution2D",
     "Convolution3D",
     "Dense",
+    "Dot",
     "Dropout",
+    "EinsumDense",
     "Embedding",
     "Flatten",
     "GaussianDropout",
@@ -108,6 +113,7 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "dot",
     "maximum",
     "minimum",
     "multiply",

@@ -1,4 +1,4 @@
-"""Layers that make one tensor of several: Add and its kin, and Concatenate."""
+"""Layers that make one tensor of several: Add and its kin, Concatenate and Dot."""
 
 from __future__ import annotations
 
@@ -179,6 +179,38 @@ class Concatenate(Merge):
     axis: int = -1
 
 
+@layer
+class Dot(Merge):
+    """The product of two inputs, summed over an axis of each.
+
+    `y[b, i, j] = sum over k of first[b, i, k] * second[b, j, k]`, where i and j stand for all other
+    axes.
+
+    Args:
+        axes: The axis of both, or one of each; counted with the batch axis, which it cannot be, and
+            negative from the end.
+        normalize: Scale both to length 1 along the axis first, so that the result is the cosine.
+
+    Input shape:  a list of two; the same batch, and as many places along the axes.
+    Output shape: `(batch, ...)` with the other axes of the first, then those of the second;
+        `(batch, 1)` if there are none. It has no mask.
+
+    Raises:
+        ConfigError: no such axis, or the batch axis.
+        ShapeError: one input or more than two, or shapes that do not fit together.
+
+    References:
+        Rust: src/layers/dot.rs.
+
+    Example:
+        >>> Dot(axes=1)([np.array([[1.0, 2.0]]), np.array([[3.0, 4.0]])])
+        array([[11.]], dtype=float32)
+    """
+
+    axes: int | Sequence[int]
+    normalize: bool = False
+
+
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
     """The sum of tensors or arrays; see `Add`."""
     return Add(**kwargs)(inputs)
@@ -212,3 +244,8 @@ def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
     """Tensors or arrays joined along an axis; see `Concatenate`."""
     return Concatenate(axis, **kwargs)(inputs)
+
+
+def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
+    """The product of two tensors or arrays along an axis of each; see `Dot`."""
+    return Dot(axes, **kwargs)(inputs)

@@ -217,7 +217,12 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
                 ),
             };
             let kernel = [&inputs[..], &outputs[..]].concat();
-            let initializer = with_fans(&self.kernel_initializer, inputs.len(), outputs.len());
+            let initializer = {
+                let (inputs, outputs) = (inputs.len() as i64, outputs.len() as i64);
+                let axes = (0..inputs).collect();
+                self.kernel_initializer
+                    .with_axes(axes, (inputs..inputs + outputs).collect())
+            };
             params.push(
                 ParamSpec::trainable(format!("{name}/kernel"), &kernel, &initializer)
                     .regularized(&self.kernel_regularizer)
@@ -424,18 +429,6 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
         self.part_backward(&mut cx, Part::Key, grad_keys, &mut grads[key_input]);
         Ok(())
     }
-}
-
-/// Keras draws a projection's kernel with the fans of its input and output axes, however many they are.
-fn with_fans(initializer: &Initializer, inputs: usize, outputs: usize) -> Initializer {
-    let mut initializer = initializer.clone();
-    if let Initializer::VarianceScaling(scaling) = &mut initializer
-        && (scaling.input_axes.is_none() || scaling.output_axes.is_none())
-    {
-        scaling.input_axes = Some((0..inputs as i64).collect());
-        scaling.output_axes = Some((inputs as i64..(inputs + outputs) as i64).collect());
-    }
-    initializer
 }
 
 #[cfg(test)]
