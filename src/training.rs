@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::graph::{Graph, TensorId};
 use crate::layer::Layer;
 use crate::losses::{self, Loss, LossFn, Operands, Reduction, Weights};
-use crate::metrics::{self, Batch, NamedMetric};
+use crate::metrics::{self, Batch, NamedMetric, Reading};
 use crate::optimizers::{OptimizerState, Segment, StateTensor};
 use crate::param::Role;
 use crate::placed::Placed;
@@ -454,21 +454,23 @@ impl<F: Real> Training<F> {
 
     /// Loss and metrics since the last reset: the total, each output's loss (named by the output's number) if there are several
     /// outputs, then the metrics, each named `output/metric`.
-    pub fn results(&self) -> Vec<(String, f64)> {
-        let mut results = vec![("loss".to_owned(), self.mean.value())];
+    pub fn results(&self) -> Vec<(String, Reading)> {
+        let mut results = vec![("loss".to_owned(), Reading::One(self.mean.value()))];
         if self.outputs.len() > 1 {
             let with_loss = self
                 .outputs
                 .iter()
                 .enumerate()
                 .filter(|(_, output)| output.loss_config.is_some());
-            results.extend(with_loss.map(|(i, output)| (i.to_string(), output.mean.value())));
+            results.extend(
+                with_loss.map(|(i, output)| (i.to_string(), Reading::One(output.mean.value()))),
+            );
         }
         for (i, output) in self.outputs.iter().enumerate() {
             for tracked in &output.metrics {
                 results.push((
                     format!("{i}/{}", tracked.metric.name),
-                    tracked.metric.metric.result(),
+                    tracked.metric.reading(),
                 ));
             }
         }

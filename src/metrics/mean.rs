@@ -5,9 +5,9 @@
 
 use std::fmt::Debug;
 
+use super::unit_weights::UnitWeights;
 use super::{Batch, Metric, state_of};
 use crate::error::Result;
-use crate::losses::{Kept, Reduction};
 use crate::real::Real;
 
 /// What a metric is the mean of: one value per unit.
@@ -45,7 +45,7 @@ struct Weighed<F> {
     shapes: [Vec<usize>; 2],
     units: Vec<usize>,
     values: Vec<F>,
-    weights: Vec<F>,
+    weights: UnitWeights<F>,
 }
 
 impl<F> Default for Weighed<F> {
@@ -54,14 +54,21 @@ impl<F> Default for Weighed<F> {
             shapes: Default::default(),
             units: Vec::new(),
             values: Vec::new(),
-            weights: Vec::new(),
+            weights: UnitWeights::default(),
         }
     }
 }
 
 impl<F: Real> Weighed<F> {
     /// `sum(value * weight)` and `sum(weight)` over the units of a batch, and the number of units per sample.
-    fn take(&mut self, of: &dyn UnitValues<F>, batch: &Batch<'_, F>) -> Result<(f64, f64, f64)> {
+    ///
+    /// Units of the ignored class are left out where there are weights or a mask, and if `ignores` says so everywhere.
+    fn take(
+        &mut self,
+        of: &dyn UnitValues<F>,
+        batch: &Batch<'_, F>,
+        ignores: bool,
+    ) -> Result<(f64, f64, f64)> {
         if self.shapes[0] != batch.target_shape || self.shapes[1] != batch.prediction_shape {
             self.units = of.units(batch.target_shape, batch.prediction_shape)?;
             self.shapes = [batch.target_shape.to_vec(), batch.prediction_shape.to_vec()];
@@ -73,28 +80,39 @@ impl<F: Real> Weighed<F> {
             Some(&samples) if samples > 0 => (total / samples) as f64,
             _ => 1.0,
         };
-        if batch.weights.is_none() && batch.mask.is_none() {
+        let counts = ignores || batch.weights.is_some() || batch.mask.is_some();
+        let ignored = of.ignored_class().filter(|_| counts);
+        let Some(weights) = self.weights.of(&self.units, batch, ignored)? else {
             let sum = self.values.iter().map(|value| value.f64()).sum();
             return Ok((sum, total as f64, per_sample));
-        }
-        self.weights.resize(total, F::ZERO);
-        let kept = Kept::new(total, batch.mask, batch.target, of.ignored_class())?;
-        Reduction::Sum.weigh(&self.units, batch.weights, kept, &mut self.weights)?;
-        let sums = self.values.iter().zip(&self.weights).fold(
-            (0.0, 0.0),
-            |(sum, count), (value, weight)| {
-                (sum + value.f64() * weight.f64(), count + weight.f64())
-            },
-        );
+        };
+        let sums =
+            self.values
+                .iter()
+                .zip(weights)
+                .fold((0.0, 0.0), |(sum, count), (value, weight)| {
+                    (sum + value.f64() * weight.f64(), count + weight.f64())
+                });
         Ok((sums.0, sums.1, per_sample))
     }
 }
 
-/// The weighted mean of values, or its square root.
+/// What becomes of the mean.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    /// Nothing.
+    Mean,
+    /// Its square root.
+    Root,
+    /// Its exponential; every unit counts alike, and units of the ignored class never.
+    Exponential,
+}
+
+/// The weighted mean of values, or a function of it.
 #[derive(Debug)]
 pub struct Mean<F> {
     of: Box<dyn UnitValues<F>>,
-    root: bool,
+    outcome: Outcome,
     total: f64,
     count: f64,
     weighed: Weighed<F>,
@@ -105,7 +123,7 @@ impl<F: Real> Mean<F> {
     pub fn of(values: Box<dyn UnitValues<F>>) -> Self {
         Self {
             of: values,
-            root: false,
+            outcome: Outcome::Mean,
             total: 0.0,
             count: 0.0,
             weighed: Weighed::default(),
@@ -115,7 +133,15 @@ impl<F: Real> Mean<F> {
     /// The square root of the mean of these values.
     pub fn root_of(values: Box<dyn UnitValues<F>>) -> Self {
         Self {
-            root: true,
+            outcome: Outcome::Root,
+            ..Self::of(values)
+        }
+    }
+
+    /// The exponential of the mean of these values.
+    pub fn exponential_of(values: Box<dyn UnitValues<F>>) -> Self {
+        Self {
+            outcome: Outcome::Exponential,
             ..Self::of(values)
         }
     }
@@ -123,19 +149,24 @@ impl<F: Real> Mean<F> {
 
 impl<F: Real> Metric<F> for Mean<F> {
     fn update(&mut self, batch: Batch<'_, F>) -> Result<()> {
-        let (sum, weight, per_sample) = self.weighed.take(&*self.of, &batch)?;
+        let by_unit = self.outcome == Outcome::Exponential;
+        let (sum, weight, per_sample) = self.weighed.take(&*self.of, &batch, by_unit)?;
+        let per_sample = if by_unit { 1.0 } else { per_sample };
         self.total += sum / per_sample;
         self.count += weight / per_sample;
         Ok(())
     }
 
     fn result(&self) -> f64 {
-        let mean = if self.count == 0.0 {
-            0.0
-        } else {
-            self.total / self.count
-        };
-        if self.root { mean.sqrt() } else { mean }
+        if self.count == 0.0 {
+            return 0.0;
+        }
+        let mean = self.total / self.count;
+        match self.outcome {
+            Outcome::Mean => mean,
+            Outcome::Root => mean.sqrt(),
+            Outcome::Exponential => mean.exp(),
+        }
     }
 
     fn reset_state(&mut self) {
@@ -170,7 +201,7 @@ impl<F> Default for Sum<F> {
 
 impl<F: Real> Metric<F> for Sum<F> {
     fn update(&mut self, batch: Batch<'_, F>) -> Result<()> {
-        self.total += self.weighed.take(&Plain, &batch)?.0;
+        self.total += self.weighed.take(&Plain, &batch, false)?.0;
         Ok(())
     }
 

@@ -29,6 +29,22 @@ impl<F: Real> UnitValues<F> for OfLoss<F> {
     }
 }
 
+/// The values of a loss with the other sign: a similarity is the smaller loss, and the larger metric.
+#[derive(Debug)]
+pub struct Negated<F>(pub OfLoss<F>);
+
+impl<F: Real> UnitValues<F> for Negated<F> {
+    fn units(&self, target: &[usize], prediction: &[usize]) -> Result<Vec<usize>> {
+        self.0.units(target, prediction)
+    }
+
+    fn fill(&self, batch: &Batch<'_, F>, values: &mut [F]) -> Result<()> {
+        self.0.fill(batch, values)?;
+        values.iter_mut().for_each(|value| *value = -*value);
+        Ok(())
+    }
+}
+
 /// The square of every error: what `RootMeanSquaredError` takes the mean of.
 #[derive(Debug, Clone, Copy)]
 pub struct SquaredError;

@@ -111,6 +111,44 @@ fn known_numbers() {
 }
 
 #[test]
+fn decisions_overlap_and_correlation_have_known_numbers() {
+    let truth: (&[f64], &[usize]) = (&[0.0, 0.0, 0.0, 1.0, 1.0], &[5]);
+    let said: (&[f64], &[usize]) = (&[0.0, 0.3, 0.8, 0.3, 0.8], &[5]);
+    let with = |class: &str, config: Value| json!({"class_name": class, "config": config});
+    let cases = [
+        (json!("true_positives"), 1.0),
+        (json!("true_negatives"), 2.0),
+        (json!("false_positives"), 1.0),
+        (json!("false_negatives"), 1.0),
+        (json!("precision"), 0.5),
+        (json!("recall"), 0.5),
+        (
+            with("SensitivityAtSpecificity", json!({"specificity": 0.5})),
+            0.5,
+        ),
+        (
+            with("SpecificityAtSensitivity", json!({"sensitivity": 0.5})),
+            2.0 / 3.0,
+        ),
+        // Of the 6 pairs of a negative and a positive, 3 are in order and 2 are tied.
+        (json!("auc"), 4.0 / 6.0),
+        (json!("binary_iou"), (0.5 + 1.0 / 3.0) / 2.0),
+        (json!("pearson_correlation"), 0.22 / (1.2 * 0.492f64).sqrt()),
+    ];
+    for (config, wanted) in cases {
+        let mut metric = of(config.clone());
+        feed(&mut metric, truth, said, None, None).unwrap();
+        let found = metric.metric.result();
+        assert!((found - wanted).abs() < 1e-6, "{config}: {found}");
+        let state = metric.metric.state();
+        metric.metric.reset_state();
+        metric.metric.set_state(&state).unwrap();
+        assert_eq!(metric.metric.result(), found);
+        assert!(metric.metric.set_state(&[1.0; 7]).is_err());
+    }
+}
+
+#[test]
 fn batches_add_up_and_states_go_on() {
     let mut metric = of(json!("mean"));
     assert_eq!(metric.metric.result(), 0.0, "nothing yet");

@@ -5,14 +5,15 @@ use std::sync::Mutex;
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
+use pyo3::{BoundObject, IntoPyObjectExt};
 
-use super::arrays::Number;
+use super::arrays::{Number, array};
 use super::enter::{enter, lock};
 use super::layer::json;
 use super::losses::owned;
 use crate::error::Result;
 use crate::losses::Weights;
-use crate::metrics::{Batch, NamedMetric};
+use crate::metrics::{Batch, NamedMetric, Reading, Several};
 use crate::parallel::install;
 
 /// One metric and what it has seen.
@@ -20,6 +21,16 @@ use crate::parallel::install;
 #[derive(Debug)]
 pub struct Metric {
     inner: Typed,
+}
+
+/// A reading as a float, or as an array if it is several numbers.
+pub fn shown(py: Python<'_>, reading: Reading) -> PyResult<Bound<'_, PyAny>> {
+    match reading {
+        Reading::One(number) => number.into_bound_py_any(py),
+        Reading::Several(Several { shape, values }) => {
+            Ok(array(py, &shape, values)?.into_any().into_bound())
+        }
+    }
 }
 
 /// A metric of either number type.
@@ -87,14 +98,15 @@ impl Metric {
         }
     }
 
-    /// The number so far.
-    fn result(&self, py: Python<'_>) -> PyResult<f64> {
-        enter(py, || {
+    /// The number so far, or an array of several.
+    fn result<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        let reading = enter(py, || {
             Ok(match &self.inner {
-                Typed::F32(metric) => lock(metric)?.metric.result(),
-                Typed::F64(metric) => lock(metric)?.metric.result(),
+                Typed::F32(metric) => lock(metric)?.reading(),
+                Typed::F64(metric) => lock(metric)?.reading(),
             })
-        })
+        })?;
+        shown(py, reading)
     }
 
     /// Forgets all batches.

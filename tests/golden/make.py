@@ -37,6 +37,7 @@ FAMILIES = [
     "activations",
     "losses",
     "metrics",
+    "metrics_more",
     "optimizers",
     "initializers",
     "regularizers",

@@ -89,8 +89,11 @@ def test_gradients_of_losses_in_a_model(case):
 # ---- metrics ----
 
 
-@cases("metrics")
+@pytest.mark.parametrize(
+    "case", [pytest.param(case, id=case.name) for case in load("metrics") + load("metrics_more")]
+)
 def test_metrics(case):
+    close = CLOSE if case.get("tolerance") is None else {"rtol": case.tolerance}
     metric = getattr(metrics, case.kind)(**case.config)
     alone = getattr(metrics, case.kind)(**case.config)
     for batch, (running, single) in enumerate(zip(case.outputs, case.per_batch, strict=True)):
@@ -99,9 +102,9 @@ def test_metrics(case):
         if case.get("sample_weight") is not None:
             data.append(case.sample_weight[batch])
         metric.update_state(*data)
-        np.testing.assert_allclose(metric.result(), running, **CLOSE)
+        np.testing.assert_allclose(metric.result(), running, **close)
         alone.reset_state()
-        np.testing.assert_allclose(alone(*data), single, **CLOSE)
+        np.testing.assert_allclose(alone(*data), single, **close)
 
 
 # ---- optimizers ----

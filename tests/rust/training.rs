@@ -1,5 +1,6 @@
 //! Whole training steps.
 
+use lamina::metrics::Reading;
 use lamina::parallel;
 use lamina::runner::Purpose;
 use lamina::testing::Array;
@@ -31,8 +32,11 @@ fn a_small_network_learns_exclusive_or() {
     runner.training_mut().unwrap().reset_metrics();
     step(&mut runner, Purpose::Test, XOR, LABELS).unwrap();
     let results = runner.training().unwrap().results();
-    assert!(results[0].1 < 0.02, "{results:?}");
-    assert_eq!(results[1], ("0/accuracy".to_owned(), 1.0));
+    let Reading::One(loss) = results[0].1 else {
+        panic!("{results:?}");
+    };
+    assert!(loss < 0.02, "{results:?}");
+    assert_eq!(results[1], ("0/accuracy".to_owned(), Reading::One(1.0)));
     assert_eq!(
         runner.training().unwrap().optimizer().unwrap().iterations(),
         200
@@ -58,13 +62,13 @@ fn softmax_in_the_model_trains_as_exactly_as_logits() {
             .get(0)
             .unwrap();
         (
-            runner.training().unwrap().results()[0].1,
+            runner.training().unwrap().results()[0].1.clone(),
             weights,
             runner.output(0).1.to_vec(),
         )
     };
     let (fused, logits) = (loss_of("softmax", false), loss_of("linear", true));
-    assert_eq!(fused.0, 2000.0);
+    assert_eq!(fused.0, Reading::One(2000.0));
     assert_eq!((fused.0, &fused.1), (logits.0, &logits.1));
     assert_eq!(
         fused.2,

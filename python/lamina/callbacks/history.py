@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
 
 from lamina.callbacks.callback import Callback, Logs
 from lamina.errors import ConfigError, DataError
@@ -60,14 +63,15 @@ class History(Callback):
         Args:
             path: Where to save the picture. An `.svg` needs no further package; for other endings
                 (`.png`, `.pdf`) matplotlib draws it.
-            metrics: What to draw, without `val_`; None draws everything but the learning rate.
+            metrics: What to draw, without `val_`; None draws everything but the learning rate and
+                metrics of several numbers, such as a confusion matrix.
 
         Returns:
             The picture; a notebook shows it.
 
         Raises:
-            ConfigError: a metric that was not recorded; an ending that needs matplotlib, which is
-                not installed.
+            ConfigError: a metric that was not recorded or gives several numbers; an ending that
+                needs matplotlib, which is not installed.
             DataError: no epoch is over yet.
         """
         if not self.history:
@@ -86,12 +90,18 @@ class History(Callback):
     def _panels(self, metrics: Sequence[str] | None) -> Panels:
         names = dict.fromkeys(name.removeprefix("val_") for name in self.history)
         if metrics is None:
-            metrics = [name for name in names if name != "learning_rate"] or list(names)
+            shown = [name for name in names if not np.ndim(self._last(name))]
+            metrics = [name for name in shown if name != "learning_rate"] or shown
         panels = {}
         for name in metrics:
             if name not in names:
                 raise ConfigError(
                     f"History.plot: expected metrics among {', '.join(names)}, got {name!r}"
+                )
+            if np.ndim(self._last(name)):
+                raise ConfigError(
+                    f"History.plot: expected metrics of one number, got {name!r}, which gives "
+                    f"{np.size(self._last(name))} for each epoch"
                 )
             panels[name] = {
                 key: (self._epochs[key], self.history[key])
@@ -99,6 +109,9 @@ class History(Callback):
                 if key in self.history
             }
         return panels
+
+    def _last(self, name: str) -> Any:
+        return self.history[name if name in self.history else f"val_{name}"][-1]
 
 
 def _save_with_matplotlib(panels: Panels, path: str | os.PathLike[str]) -> None:

@@ -8,6 +8,8 @@ import warnings
 from collections.abc import Callable
 from typing import Any, Literal
 
+import numpy as np
+
 from lamina.callbacks.callback import Callback, Logs
 from lamina.errors import ConfigError
 
@@ -90,5 +92,10 @@ class MonitorCallback(Callback):
                 f"{type(self).__name__}: {purpose} needs {self.monitor!r}, which is not in the "
                 f"logs; there are: {available}",
                 stacklevel=3,
+            )
+        elif getattr(value, "ndim", 0):
+            raise ConfigError(
+                f"{type(self).__name__}: {purpose} needs one number, {self.monitor!r} gives "
+                f"{np.size(value)}. Let the metric average them, or monitor another"
             )
         return value

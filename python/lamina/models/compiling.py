@@ -51,14 +51,14 @@ class Plan:
     loss_names: list[str]
     plain_names: list[str] = field(default_factory=list)
 
-    def logs(self, results: Sequence[tuple[str, float]]) -> dict[str, float]:
+    def logs(self, results: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         """The engine's results as Keras names and orders them: loss, metrics, losses by output."""
         values = (value for _, value in results)
         found = dict(zip(self.raw_names, values, strict=True))
         order = [*(["loss"] if self.has_loss else []), *self.metric_names, *self.loss_names]
         return {name: found[name] for name in order}
 
-    def in_order(self, logs: Mapping[str, float]) -> Any:
+    def in_order(self, logs: Mapping[str, Any]) -> Any:
         """The logs as `evaluate` lists them; a single value stands alone."""
         values = [logs[name] for name in self.names_in_order()]
         return values[0] if len(values) == 1 else values

@@ -29,7 +29,7 @@ def run_epoch(
     data: Iterator[Batches],
     called: Any,
     resumed: Mapping[str, Any] | None = None,
-) -> dict[str, float]:
+) -> dict[str, Any]:
     """Train or test on all batches; returns the means over them.
 
     A callback that wants every batch gets them one by one; otherwise as many run at once as fit

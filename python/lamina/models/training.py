@@ -206,7 +206,7 @@ class Trainer(Layer):
             steps=source.num_batches,
         )
         self.stop_training = False
-        logs: dict[str, float] = {}
+        logs: dict[str, Any] = {}
         self._resumed = None
         called.on_train_begin()
         order = self._next_order if shuffle else None
@@ -344,7 +344,7 @@ class Trainer(Layer):
     def _swap_averages(self) -> None:
         self._holds_averages = self._run().swap_averages()
 
-    def _test_epoch(self, source: Source, called: Any) -> dict[str, float]:
+    def _test_epoch(self, source: Source, called: Any) -> dict[str, Any]:
         self.stop_evaluating = False
         called.on_test_begin()
         logs = run_epoch(self, "test", source.epoch(), called)

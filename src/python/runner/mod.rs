@@ -13,6 +13,7 @@ use pyo3::types::{PyAny, PyDict, PyTuple};
 use super::arrays::Indices;
 use super::error::dtype_error;
 use super::layer::{Layer, json, shape_tuple};
+use super::metrics::shown;
 use crate::config::parse;
 use crate::graph::GraphSpec;
 use crate::runner::Purpose;
@@ -164,8 +165,11 @@ impl Runner {
     }
 
     /// Loss and metrics since the last reset.
-    fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, f64)>> {
-        self.inner.results(py)
+    fn results<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
+        let results = self.inner.results(py)?.into_iter();
+        results
+            .map(|(name, reading)| Ok((name, shown(py, reading)?)))
+            .collect()
     }
 
     /// Starts losses and metrics anew.

@@ -10,6 +10,7 @@ use super::super::layer::json;
 use super::batches::{Batches, Data};
 use super::gradients::PyGradients;
 use super::shared::Shared;
+use crate::metrics::Reading;
 use crate::optimizers::StateTensor;
 use crate::runner::Purpose;
 use crate::shape::Shape;
@@ -46,7 +47,7 @@ pub trait TypedRunner: Debug + Send + Sync {
         cotangents: Vec<Option<Bound<'py, PyAny>>>,
         training: bool,
     ) -> PyResult<PyGradients<'py>>;
-    fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, f64)>>;
+    fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, Reading)>>;
     fn reset_metrics(&self, py: Python<'_>) -> PyResult<()>;
     fn learning_rate(&self, py: Python<'_>) -> PyResult<f64>;
     fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()>;
@@ -126,7 +127,7 @@ impl<F: Number> TypedRunner for Shared<F> {
         self.gradients_of(py, inputs, cotangents, training)
     }
 
-    fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, f64)>> {
+    fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, Reading)>> {
         self.trained(py, |training| Ok(training.results()))
     }
 

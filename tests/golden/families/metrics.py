@@ -71,22 +71,27 @@ def _batch(name, data, shape):
 
 
 def _add(family, name, kind, config, data, shape, weighted):
-    metric = getattr(keras.metrics, kind)(**config)
-    alone = getattr(keras.metrics, kind)(**config)
     batches = [_batch(f"{name} {i}", data, shape) for i in range(BATCHES)]
     weights = [np.abs(normal(f"{name} weight {i}", shape[0])) for i in range(BATCHES)]
+    record(family, name, kind, config, batches, weights if weighted else None)
+
+
+def record(family, name, kind, config, batches, weights=None, **fields):
+    """Add one case: what the metric says after each batch, and of each batch alone."""
+    metric = getattr(keras.metrics, kind)(**config)
+    alone = getattr(keras.metrics, kind)(**config)
     outputs, per_batch = [], []
-    for batch, weight in zip(batches, weights, strict=True):
-        keywords = {"sample_weight": weight} if weighted else {}
+    for i, batch in enumerate(batches):
+        keywords = {"sample_weight": weights[i]} if weights else {}
         metric.update_state(*batch, **keywords)
-        outputs.append(float(metric.result()))
+        outputs.append(np.array(metric.result(), np.float64))
         alone.reset_state()
         alone.update_state(*batch, **keywords)
-        per_batch.append(float(alone.result()))
-    roles = ["values"] if data == "values" else ["y_true", "y_pred"]
+        per_batch.append(np.array(alone.result(), np.float64))
+    roles = ["values"] if len(batches[0]) == 1 else ["y_true", "y_pred"]
     tensors = {role: [batch[i] for batch in batches] for i, role in enumerate(roles)}
-    if weighted:
+    if weights:
         tensors["sample_weight"] = weights
     tensors["outputs"] = np.array(outputs)
     tensors["per_batch"] = np.array(per_batch)
-    family.add(name, {"kind": kind, "config": config}, tensors)
+    family.add(name, {"kind": kind, "config": config, **fields}, tensors)
