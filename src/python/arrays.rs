@@ -56,26 +56,14 @@ impl<T: Element + Copy> Source<T> {
         &self.shape
     }
 
-    /// The number of rows.
-    pub fn rows(&self) -> usize {
-        self.shape.first().copied().unwrap_or(0)
-    }
-
-    /// Sizes of `rows` of its rows, written to `sizes`.
-    pub fn batch_sizes(&self, rows: usize, sizes: &mut Vec<usize>) {
-        sizes.clone_from(&self.shape);
-        if let Some(first) = sizes.first_mut() {
-            *first = rows;
-        }
-    }
-
-    /// Copies rows `order` (or `first..` if there is no order) to `place`.
-    pub fn gather(
+    /// Hands rows `order` (or `first..` if there is no order) to `copy`, with their places.
+    fn gather_with<P>(
         &self,
         py: Python<'_>,
         order: Option<&[usize]>,
         first: usize,
-        place: &mut [T],
+        place: &mut [P],
+        copy: impl Fn(&mut [P], &[T]),
     ) -> PyResult<()> {
         let array = self.array.bind(py);
         if array.shape() != self.shape || !array.is_c_contiguous() {
@@ -91,10 +79,10 @@ impl<T: Element + Copy> Source<T> {
         let values = guard.as_slice().map_err(|e| dtype_error(e.to_string()))?;
         let row = self.shape.iter().skip(1).product::<usize>();
         match order {
-            None => place.copy_from_slice(&values[first * row..][..place.len()]),
+            None => copy(place, &values[first * row..][..place.len()]),
             Some(order) if row > 0 => {
                 for (place, &i) in place.chunks_exact_mut(row).zip(order) {
-                    place.copy_from_slice(&values[i * row..][..row]);
+                    copy(place, &values[i * row..][..row]);
                 }
             }
             Some(_) => {}
@@ -105,6 +93,74 @@ impl<T: Element + Copy> Source<T> {
     /// A copy of all values.
     pub fn to_vec(&self, py: Python<'_>) -> PyResult<Vec<T>> {
         Ok(self.array.bind(py).to_vec()?)
+    }
+}
+
+/// The rows that a runner reads: of its number type, or bytes (pictures above all) that become numbers batch by batch.
+#[derive(Debug)]
+pub enum Rows<F: Number> {
+    /// Numbers.
+    Numbers(Source<F>),
+    /// Bytes.
+    Bytes(Source<u8>),
+}
+
+impl<F: Number> Rows<F> {
+    /// `array` as rows: it must be of the number type or of bytes, and C-contiguous.
+    pub fn new(array: &Bound<'_, PyAny>) -> PyResult<Self> {
+        if let Ok(bytes) = Source::<u8>::new(array) {
+            return Ok(Self::Bytes(bytes));
+        }
+        Ok(Self::Numbers(Source::new(array)?))
+    }
+
+    /// Its sizes when it came in.
+    pub fn shape(&self) -> &[usize] {
+        match self {
+            Self::Numbers(source) => source.shape(),
+            Self::Bytes(source) => source.shape(),
+        }
+    }
+
+    /// The number of rows.
+    pub fn rows(&self) -> usize {
+        self.shape().first().copied().unwrap_or(0)
+    }
+
+    /// Sizes of `rows` of its rows, written to `sizes`.
+    pub fn batch_sizes(&self, rows: usize, sizes: &mut Vec<usize>) {
+        sizes.clear();
+        sizes.extend_from_slice(self.shape());
+        if let Some(first) = sizes.first_mut() {
+            *first = rows;
+        }
+    }
+
+    /// Copies rows `order` (or `first..` if there is no order) to `place`.
+    pub fn gather(
+        &self,
+        py: Python<'_>,
+        order: Option<&[usize]>,
+        first: usize,
+        place: &mut [F],
+    ) -> PyResult<()> {
+        match self {
+            Self::Numbers(source) => {
+                source.gather_with(py, order, first, place, <[F]>::copy_from_slice)
+            }
+            Self::Bytes(source) => source.gather_with(py, order, first, place, |place, bytes| {
+                for (number, &byte) in place.iter_mut().zip(bytes) {
+                    *number = F::of(f64::from(byte));
+                }
+            }),
+        }
+    }
+
+    /// A copy of all values.
+    pub fn to_vec(&self, py: Python<'_>) -> PyResult<Vec<F>> {
+        let mut values = vec![F::ZERO; self.shape().iter().product()];
+        self.gather(py, None, 0, &mut values)?;
+        Ok(values)
     }
 }
 

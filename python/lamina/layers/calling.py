@@ -101,7 +101,8 @@ def is_data(value: Any) -> bool:
             first = first[0]
         return isinstance(first, numbers.Number)
     return isinstance(value, np.ndarray | np.generic) or (
-        hasattr(value, "__array__") and not isinstance(value, SymbolicTensor)
+        (hasattr(value, "__array__") or hasattr(value, "__dlpack__"))
+        and not isinstance(value, SymbolicTensor)
     )
 
 

@@ -70,6 +70,13 @@ class Variable:
         array = as_array(np.atleast_1d(value) if not self.shape else value, where, self.dtype)
         self._layer._engine.set_weight(self._index, array.reshape(self.shape or array.shape))
 
+    def __dlpack__(self, **options: Any) -> Any:
+        """A copy of the numbers, for `torch.from_dlpack` and its like."""
+        return self.numpy().__dlpack__(**options)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self.numpy().__dlpack_device__()
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self.numpy()
         return array if dtype is None else array.astype(dtype)

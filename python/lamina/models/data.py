@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lamina import _tree
-from lamina._arrays import Array, as_array
+from lamina._arrays import Array, as_array, read
 from lamina.errors import ConfigError, DataError, ShapeError
 from lamina.layers.calling import is_data, map_data
 
@@ -59,7 +59,8 @@ def convert_inputs(graph: Graph, dtype: str, x: Any) -> list[Array]:
     for value, tensor, name in zip(values, graph.flat_inputs, graph.input_names, strict=True):
         where = f'x["{name}"]' if many else "x"
         ids = "int" in tensor.dtype
-        arrays.append(_fit_rank(as_array(value, where, dtype, ids=ids), tensor))
+        array = as_array(value, where, dtype, ids=ids, keep_bytes=True)
+        arrays.append(_fit_rank(array, tensor))
     names = [f'x["{name}"]' if many else "x" for name in graph.input_names]
     _check_rows(list(zip(names, arrays, strict=True)))
     return arrays
@@ -95,7 +96,7 @@ def convert(
             raise ConfigError("expected class_weight or sample_weight, got both")
         if len(targets) != 1:
             raise ConfigError("expected one output with class_weight. Give sample_weight instead")
-        sample_weight = weights_of_classes(targets[0], class_weight)
+        sample_weight = weights_of_classes(targets[0], class_weight, plan.sparse[plan.targets[0]])
     weights = _weights(graph, plan, dtype, sample_weight)
     for weight in weights:
         if weight is not None:
@@ -104,15 +105,19 @@ def convert(
     return Arrays(inputs, _spread(targets, plan, count), _spread(weights, plan, count))
 
 
-def weights_of_classes(labels: Array, class_weight: Mapping[int, float]) -> Array:
-    """A weight per sample from one per class; classes left out weigh 1, as in Keras."""
-    if labels.ndim > 1:
-        labels = labels.argmax(-1) if labels.shape[-1] != 1 else labels[..., 0]
-    if labels.ndim > 1:
-        raise ShapeError("expected one label per sample with class_weight, got a sequence of them")
+def weights_of_classes(labels: Array, class_weight: Mapping[int, float], sparse: bool) -> Array:
+    """A weight per label from one per class; classes left out weigh 1, as in Keras.
+
+    Labels of a sequence or a picture get a weight each. They are class numbers where the loss is
+    sparse or their last axis has size 1, else one-hot.
+    """
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    elif labels.ndim > 1 and not sparse:
+        labels = labels.argmax(-1)
     classes, places = np.unique(np.round(labels).astype(np.int64), return_inverse=True)
     weights = [float(class_weight.get(int(c), 1.0)) for c in classes]
-    return np.asarray(weights)[places]
+    return np.asarray(weights)[places].reshape(labels.shape)
 
 
 def split_validation(data: tuple[Any, Any, Any], share: float) -> tuple[Any, Any]:
@@ -134,11 +139,15 @@ def split_validation(data: tuple[Any, Any, Any], share: float) -> tuple[Any, Any
 
 
 def _sliceable(value: Any) -> Any:
-    return value if isinstance(value, np.ndarray) else np.asarray(value)
+    return value if isinstance(value, np.ndarray) else read(value, "fit: validation_split")
 
 
 def _by_name(what: str, given: Any, structure: Any, names: list[str], is_leaf: Any) -> list[Any]:
-    """The values in the order of the names, from a dict, a list or a single value."""
+    """The values in the order of the names, from a dict, a list, a frame or a single value."""
+    if _is_deep(structure):
+        return _along(what, structure, given)
+    if len(names) > 1 and set(names) <= set(_columns(given)):
+        return [given[name] for name in names]
     if isinstance(given, Mapping):
         missing = [name for name in _keys(structure, names) if name not in given]
         if missing:
@@ -157,6 +166,43 @@ def _by_name(what: str, given: Any, structure: Any, names: list[str], is_leaf: A
     return values
 
 
+def _is_deep(structure: Any) -> bool:
+    branches = structure.values() if isinstance(structure, dict) else structure
+    return _tree.is_nested(structure) and any(map(_tree.is_nested, branches))
+
+
+def _along(what: str, structure: Any, given: Any) -> list[Any]:
+    """The leaves of data that are nested as the model's own lists and dicts are."""
+    if isinstance(structure, dict):
+        if not isinstance(given, Mapping) or set(given) != set(structure):
+            keys = ", ".join(map(str, structure))
+            raise ShapeError(f"{what}: expected a dict with the keys {keys}, got {_kind(given)}")
+        pairs = [(structure[key], given[key]) for key in sorted(structure)]
+    elif _tree.is_nested(structure):
+        if not isinstance(given, list | tuple) or len(given) != len(structure):
+            raise ShapeError(
+                f"{what}: expected a list of {len(structure)} as in the model, got {_kind(given)}"
+            )
+        pairs = list(zip(structure, given, strict=True))
+    else:
+        return [given]
+    return [leaf for branch, value in pairs for leaf in _along(what, branch, value)]
+
+
+def _kind(given: Any) -> str:
+    if isinstance(given, Mapping):
+        return f"the keys {', '.join(map(str, given))}"
+    return f"{len(given)} items" if isinstance(given, list | tuple) else type(given).__name__
+
+
+def _columns(given: Any) -> list[str]:
+    """The names of the columns of a frame of pandas, polars or Arrow; none of anything else."""
+    if isinstance(given, Mapping) or not hasattr(given, "__array__"):
+        return []
+    found = getattr(given, "column_names", None)
+    return list(getattr(given, "columns", []) if found is None else found)
+
+
 def _keys(structure: Any, names: list[str]) -> list[str]:
     """The keys of a dict of data: those of the model's own dict, else the layers' names."""
     return sorted(structure) if isinstance(structure, dict) else names
@@ -169,6 +215,9 @@ def _targets(graph: Graph, plan: Plan, y: Any) -> list[Any]:
     names = [graph.target_names[i] for i in plan.targets]
     if y is None:
         raise DataError(f"expected targets y for {', '.join(names)}, got none")
+    if _is_deep(graph.outputs):
+        leaves = _along("y", graph.outputs, y)
+        return [leaves[i] for i in plan.targets]
     full = isinstance(y, list | tuple) and not is_data(y) and len(y) == len(graph.target_names)
     if full and len(plan.targets) < len(y):
         return [y[i] for i in plan.targets]
@@ -180,7 +229,10 @@ def _weights(graph: Graph, plan: Plan, dtype: str, given: Any) -> list[Array | N
     if given is None:
         return [None] * len(plan.targets)
     names = [graph.target_names[i] for i in plan.targets]
-    if isinstance(given, Mapping):
+    if _is_deep(graph.outputs) and _tree.is_nested(given) and not is_data(given):
+        leaves = _along("sample_weight", graph.outputs, given)
+        values = [leaves[i] for i in plan.targets]
+    elif isinstance(given, Mapping):
         values = [given.get(name) for name in names]
     elif isinstance(given, list | tuple) and not is_data(given):
         values = _by_name("sample_weight", given, None, names, is_data)

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
-use super::super::arrays::{Number, Plain, Source, array, copy_of};
+use super::super::arrays::{Number, Plain, Rows, array, copy_of};
 use super::super::enter::enter;
 use super::shared::{Shared, common_rows, sources};
 use super::watch::Watch;
@@ -17,8 +17,8 @@ use crate::shape::Shape;
 const PROGRESS: Duration = Duration::from_millis(100);
 
 /// The rows of a call and how they are cut.
-struct Rows<'a, F: Number> {
-    inputs: &'a [Source<F>],
+struct Call<'a, F: Number> {
+    inputs: &'a [Rows<F>],
     count: usize,
     batch_size: usize,
     training: bool,
@@ -36,7 +36,7 @@ impl<F: Number> Shared<F> {
         progress: Option<Bound<'py, PyAny>>,
     ) -> PyResult<Vec<Bound<'py, PyAny>>> {
         let inputs = sources::<F>(&inputs)?;
-        let rows = Rows {
+        let call = Call {
             count: common_rows(inputs.iter())?,
             inputs: &inputs,
             batch_size: batch_size.max(1),
@@ -45,9 +45,9 @@ impl<F: Number> Shared<F> {
         };
         // What changes weights or counts steps is the trainer's business.
         let outputs = if training || self.graph().is_stateful() {
-            self.with(py, |core| rows.run(core))
+            self.with(py, |core| call.run(core))
         } else {
-            self.with_session(py, |session| rows.run(&mut session.core))
+            self.with_session(py, |session| call.run(&mut session.core))
         };
         outputs?
             .into_iter()
@@ -94,7 +94,7 @@ impl<F: Number> Shared<F> {
     }
 }
 
-impl<F: Number> Rows<'_, F> {
+impl<F: Number> Call<'_, F> {
     fn run(&self, core: &mut Core<F>) -> PyResult<Vec<(Vec<usize>, Vec<F>)>> {
         let watch = Watch::new();
         let mut sizes = Sizes {

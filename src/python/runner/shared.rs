@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
-use super::super::arrays::{Number, Source};
+use super::super::arrays::{Number, Rows};
 use super::super::enter::{enter, lock};
 use super::super::layer::Layer;
 use super::typed::TypedRunner;
@@ -132,23 +132,23 @@ impl<F: Number> Shared<F> {
     }
 }
 
-/// Arrays of the runner's number type.
-pub fn sources<F: Number>(arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<Source<F>>> {
-    arrays.iter().map(Source::new).collect()
+/// Arrays of the runner's number type, or of bytes.
+pub fn sources<F: Number>(arrays: &[Bound<'_, PyAny>]) -> PyResult<Vec<Rows<F>>> {
+    arrays.iter().map(Rows::new).collect()
 }
 
 /// The same for arrays that may be missing.
 pub fn optional_sources<F: Number>(
     arrays: &[Option<Bound<'_, PyAny>>],
-) -> PyResult<Vec<Option<Source<F>>>> {
+) -> PyResult<Vec<Option<Rows<F>>>> {
     arrays
         .iter()
-        .map(|array| array.as_ref().map(Source::new).transpose())
+        .map(|array| array.as_ref().map(Rows::new).transpose())
         .collect()
 }
 
 /// The number of rows that all arrays have.
-pub fn common_rows<'a, F: Number>(arrays: impl Iterator<Item = &'a Source<F>>) -> PyResult<usize> {
+pub fn common_rows<'a, F: Number>(arrays: impl Iterator<Item = &'a Rows<F>>) -> PyResult<usize> {
     let mut rows = None;
     for array in arrays {
         let expected = *rows.get_or_insert(array.rows());
