@@ -23,8 +23,9 @@ use crate::training::Training;
 /// From so many multiply-adds on a step enters the thread pool; below, waking threads costs more than they bring.
 const POOL_COST: usize = 1 << 20;
 
-/// Plans kept for sizes that come again: full batches and the last one, of training and of validation.
-const MAX_PLANS: usize = 8;
+/// Plans kept for sizes that come again: full batches and the last one of training and of validation, for every length
+/// of ragged sequences.
+const MAX_PLANS: usize = 64;
 
 /// What a step is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -10,6 +10,7 @@ import numpy as np
 
 from lamina import _tree
 from lamina._arrays import Array, as_array, read
+from lamina._ragged import Ragged
 from lamina.errors import ConfigError, DataError, ShapeError
 from lamina.layers.calling import is_data, map_data
 
@@ -139,7 +140,7 @@ def split_validation(data: tuple[Any, Any, Any], share: float) -> tuple[Any, Any
 
 
 def _sliceable(value: Any) -> Any:
-    return value if isinstance(value, np.ndarray) else read(value, "fit: validation_split")
+    return value if isinstance(value, np.ndarray | Ragged) else read(value, "fit: validation_split")
 
 
 def _by_name(what: str, given: Any, structure: Any, names: list[str], is_leaf: Any) -> list[Any]:

@@ -11,6 +11,7 @@ import numpy as np
 
 from lamina import _core, _tree
 from lamina._arrays import as_array
+from lamina._ragged import Ragged
 from lamina._session import next_seed
 from lamina.errors import ConfigError
 from lamina.layers import calling
@@ -303,7 +304,7 @@ class Model(Trainer):
 
     def _trace(self, x: Any) -> None:
         """Trace `call` with symbolic tensors like the data; only classes of their own need it."""
-        self._trace_shapes(calling.map_data(lambda value: _batch_shape(value, self.dtype), x))
+        self._trace_shapes(calling.map_data(lambda value: batch_shape(value, self.dtype), x))
 
     def _trace_shapes(self, shapes: Any) -> None:
         tensors = calling.input_tensors(shapes, self.dtype)
@@ -389,7 +390,10 @@ class Model(Trainer):
         self._restore_training(state["training"])
 
 
-def _batch_shape(value: Any, dtype: str) -> Shape:
+def batch_shape(value: Any, dtype: str) -> Shape:
+    """The shape of data for any number of samples; None for the steps of ragged ones."""
+    if isinstance(value, Ragged):
+        return (None, *value.shape[1:])
     return (None, *as_array(value, "x", dtype).shape[1:])
 
 

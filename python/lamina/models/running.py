@@ -6,11 +6,9 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from lamina import _core, _tree
 from lamina._arrays import Array
-from lamina.models.sources import Batches, Source
+from lamina.models.batches import Batches, Source
 
 if TYPE_CHECKING:
     from lamina.models.graph import Graph
@@ -87,7 +85,10 @@ def run_predict(
         if model.stop_predicting:
             break
     called.on_predict_end()
-    joined = [p[0] if len(p) == 1 else np.concatenate(p) for p in zip(*parts, strict=True)]
+    joined = [
+        source.join(some, is_fixed=None not in tensor.shape[1:])
+        for some, tensor in zip(zip(*parts, strict=True), graph.flat_outputs, strict=True)
+    ]
     return _tree.pack_like(graph.outputs, joined)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
-from lamina._arrays import as_array
 from lamina.errors import ConfigError
 from lamina.layers.arguments import shape_of
 from lamina.layers.base import Layer
@@ -14,7 +13,7 @@ from lamina.layers.declare import deserialize, register, serialize
 from lamina.layers.input_layer import InputLayer
 from lamina.layers.symbolic import Shape, SymbolicTensor
 from lamina.models.graph import Graph
-from lamina.models.model import Model
+from lamina.models.model import Model, batch_shape
 
 
 @register
@@ -154,7 +153,7 @@ class Sequential(Model):
         """Build for data of this shape."""
         if isinstance(x, dict) or (isinstance(x, list | tuple) and len(x) == 1):
             (x,) = x.values() if isinstance(x, dict) else x
-        self.build((None, *as_array(x, "x", self.dtype).shape[1:]))
+        self.build(batch_shape(x, self.dtype))
 
     def call(self, inputs: Any) -> Any:
         """One layer after the other."""

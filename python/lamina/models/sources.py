@@ -3,58 +3,20 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from lamina import _tree
 from lamina._arrays import Array
+from lamina._ragged import Ragged
 from lamina.errors import ConfigError, DataError
 from lamina.layers.calling import is_data
+from lamina.models.batches import Batches, Order, Raw, Source, warn_short
 from lamina.models.data import Arrays, unpack
+from lamina.models.ragged_source import RaggedSource
 
 DEFAULT_BATCH_SIZE = 32
-
-Raw = tuple[Any, Any, Any]
-"""x, y and sample weights as the user has them."""
-
-Order = Callable[[int], Array]
-"""Gives the order of so many rows for the next pass."""
-
-
-@dataclass(frozen=True)
-class Batches:
-    """Batches `first` to `last` of some arrays, `size` rows each, in this order (None: as is)."""
-
-    arrays: Arrays
-    size: int
-    first: int
-    last: int
-    order: Array | None = None
-
-
-class Source(Protocol):
-    """Data for a number of epochs."""
-
-    @property
-    def num_batches(self) -> int | None:
-        """Batches in an epoch, if known."""
-
-    def first(self) -> Raw:
-        """Data to learn shapes from; nothing is used up."""
-
-    def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
-        """Set how raw data becomes arrays; before the first epoch."""
-
-    def epoch(self, order: Order | None = None, skip: int = 0) -> Iterator[Batches]:
-        """The batches of the next epoch but the first ones."""
-
-    def place(self) -> int:
-        """Where the next epoch begins, for `go_to`."""
-
-    def go_to(self, place: int, order: Order | None = None) -> None:
-        """Let the next epoch begin there."""
+"""Samples in a step."""
 
 
 def open_source(
@@ -75,6 +37,8 @@ def open_source(
             raise ConfigError(f"expected {name} from 1, or None, got {value!r}")
     if x is None:
         raise DataError("expected data x, got None")
+    if any(isinstance(leaf, Ragged) for leaf in _tree.flatten([x, y, sample_weight])):
+        return RaggedSource((x, y, sample_weight), int(batch_size or DEFAULT_BATCH_SIZE), steps)
     if not _makes_batches(x):
         return _ArraySource((x, y, sample_weight), batch_size, steps)
     if y is not None or sample_weight is not None:
@@ -94,7 +58,7 @@ def _makes_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__"))
 
 
-class _ArraySource:
+class _ArraySource(Source):
     """Whole arrays; converted once."""
 
     def __init__(self, raw: Raw, batch_size: int | None, steps: int | None) -> None:
@@ -128,7 +92,7 @@ class _ArraySource:
             self._order = None if order is None else order(self._known().rows)
         last = count if self._steps is None else min(self._next + self._steps, count)
         if self._steps is not None and self._next + self._steps > count:
-            _warn_short(last - self._next, self._steps)
+            warn_short(last - self._next, self._steps)
         begin, self._next = self._next, 0 if last == count else last
         yield Batches(self._known(), self._size(), begin + skip, last, self._order)
 
@@ -145,7 +109,7 @@ class _ArraySource:
         return math.ceil(self._known().rows / self._size())
 
 
-class _IndexedSource:
+class _IndexedSource(Source):
     """An object with a length whose items are batches, such as a Keras `PyDataset`."""
 
     def __init__(self, batches: Any, steps: int | None) -> None:
@@ -175,7 +139,7 @@ class _IndexedSource:
         count = len(self._batches)
         places = range(count) if order is None else order(count)
         if self._steps is not None and self._steps > count:
-            _warn_short(count, self._steps)
+            warn_short(count, self._steps)
         if hasattr(self._batches, "on_epoch_begin"):
             self._batches.on_epoch_begin()
         for place in places[skip : self._steps]:
@@ -184,7 +148,7 @@ class _IndexedSource:
             self._batches.on_epoch_end()
 
 
-class _IteratedSource:
+class _IteratedSource(Source):
     """A generator, or anything else one can loop over."""
 
     def __init__(self, batches: Any, steps: int | None) -> None:
@@ -241,9 +205,9 @@ class _IteratedSource:
             except StopIteration:
                 self._iterator, self._drawn = None, 0
                 if self._steps is not None:
-                    _warn_short(done, self._steps)
+                    warn_short(done, self._steps)
                 elif done == 0:
-                    _warn_short(0, self._count or 1)
+                    warn_short(0, self._count or 1)
                 break
             done += 1
             if done > skip:
@@ -253,11 +217,3 @@ class _IteratedSource:
 
 def _one_batch(arrays: Arrays) -> Batches:
     return Batches(arrays, arrays.rows, 0, 1)
-
-
-def _warn_short(found: int, wanted: int) -> None:
-    warnings.warn(
-        f"the data ran out after {found} of {wanted} batches; the epoch ends here. "
-        "Give data for steps_per_epoch * epochs batches, or leave steps_per_epoch None",
-        stacklevel=4,
-    )

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 from lamina import _core, _tree, optimizers
 from lamina import callbacks as callbacks_module
 from lamina._arrays import Array
+from lamina._ragged import Ragged, find_ragged, is_list_of
 from lamina.errors import ConfigError
 from lamina.layers.base import Layer
 from lamina.models import compiling
+from lamina.models.batches import Raw, Source
 from lamina.models.data import Arrays, convert, convert_inputs, split_validation, unpack
 from lamina.models.running import run_epoch, run_predict
-from lamina.models.sources import Raw, Source, open_source
+from lamina.models.sources import open_source
 
 if TYPE_CHECKING:
     from lamina.models.graph import Graph
@@ -185,6 +187,7 @@ class Trainer(Layer):
         for name, number in (("epochs", epochs), ("initial_epoch", initial_epoch)):
             if not isinstance(number, numbers.Integral) or number < 0:
                 raise ConfigError(f"expected {name} from 0, got {number!r}")
+        x, y, sample_weight = self._find_ragged(x, y, sample_weight)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 (x, y, sample_weight), validation_split
@@ -193,7 +196,7 @@ class Trainer(Layer):
         source.convert_with(self._converter(source.first(), class_weight))
         validation: Source | None = None
         if validation_data is not None:
-            val_x, val_y, val_weight = unpack(validation_data)
+            val_x, val_y, val_weight = self._find_ragged(*unpack(validation_data))
             validation = open_source(
                 val_x, val_y, val_weight, validation_batch_size or batch_size, validation_steps
             )
@@ -254,6 +257,7 @@ class Trainer(Layer):
             The loss, or a list of the loss and the metrics; a dict by name with `return_dict`.
         """
         self._check_compiled("evaluate")
+        x, y, sample_weight = self._find_ragged(x, y, sample_weight)
         source = open_source(x, y, sample_weight, batch_size, steps)
         source.convert_with(self._converter(source.first()))
         called = self._callback_list(callbacks, verbose=verbose, epochs=1, steps=source.num_batches)
@@ -273,6 +277,7 @@ class Trainer(Layer):
         Returns:
             An array of all samples' outputs, or several, nested as the model's outputs.
         """
+        x, _, _ = self._find_ragged(x, None, None)
         source = open_source(x, None, None, batch_size, steps)
         graph = self._prepare(unpack(source.first())[0])
         runner, dtype = self._run(), self._engine_dtype()
@@ -316,6 +321,18 @@ class Trainer(Layer):
         self._run().reset_metrics()
 
     # ---- for this package ----
+
+    def _find_ragged(self, x: Any, y: Any, sample_weight: Any) -> Raw:
+        """Lists of sequences as `Ragged`, where a model of one input is given some."""
+        if self._graph is not None and len(self._graph.flat_inputs) != 1:
+            return x, y, sample_weight
+        shape = None if self._graph is None else self._graph.flat_inputs[0].shape
+        several = shape is not None and len(shape) > 1 and shape[1] is None
+        x = find_ragged(x, len(shape) - 1 if several and shape is not None else None)
+        if not isinstance(x, Ragged):
+            return x, y, sample_weight
+        each = [Ragged(part) if is_list_of(part, len(x)) else part for part in (y, sample_weight)]
+        return x, each[0], each[1]
 
     def _predict_quickly(self, x: Any) -> Any:
         """The output for one array that needs no conversion; None for all others."""

@@ -1,5 +1,6 @@
 """Small things around training: seeds, labels, sequences, progress, pictures."""
 
+from lamina._ragged import Ragged
 from lamina._session import clear_session
 from lamina.utils.heat_map import heat_map
 from lamina.utils.image_grid import image_grid
@@ -18,6 +19,7 @@ __all__ = [
     "Picture",
     "Progbar",
     "PyDataset",
+    "Ragged",
     "clear_session",
     "heat_map",
     "image_grid",
