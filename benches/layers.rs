@@ -41,12 +41,30 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             &SEQUENCES,
             2 * 32 * 64 * 3 * 64 * 64,
         ),
+        (
+            "Conv1DTranspose",
+            json!({"filters": 64, "kernel_size": 4, "strides": 2}),
+            &SEQUENCES,
+            2 * 32 * 64 * 4 * 64 * 64,
+        ),
         ("Conv2D", same, &IMAGES, conv),
+        (
+            "Conv2DTranspose",
+            json!({"filters": 32, "kernel_size": 4, "strides": 2, "padding": "same"}),
+            &IMAGES,
+            2 * 32 * 28 * 28 * 16 * 32 * 32,
+        ),
         (
             "Conv3D",
             json!({"filters": 16, "kernel_size": 3, "padding": "same"}),
             &VOLUMES,
             2 * 4 * 8 * 16 * 16 * 27 * 16 * 16,
+        ),
+        (
+            "Conv3DTranspose",
+            json!({"filters": 16, "kernel_size": 2, "strides": 2}),
+            &VOLUMES,
+            2 * 4 * 8 * 16 * 16 * 8 * 16 * 16,
         ),
         ("Dense", json!({"units": 512}), &ROWS, 2 * 256 * 512 * 512),
         (
@@ -54,6 +72,18 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             json!({"units": 64, "activation": "relu"}),
             &[32, 64],
             2 * 32 * 64 * 64,
+        ),
+        (
+            "DepthwiseConv1D",
+            json!({"kernel_size": 5, "padding": "same"}),
+            &SEQUENCES,
+            2 * 32 * 64 * 5 * 64,
+        ),
+        (
+            "DepthwiseConv2D",
+            json!({"kernel_size": 3, "padding": "same"}),
+            &IMAGES,
+            2 * 32 * 28 * 28 * 9 * 32,
         ),
         (
             "Dot",
@@ -90,6 +120,18 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
         ),
         ("Multiply", json!({}), &ROWS, 0),
         ("Reverse", json!({}), &SEQUENCES, 0),
+        (
+            "SeparableConv1D",
+            json!({"filters": 64, "kernel_size": 5, "padding": "same"}),
+            &SEQUENCES,
+            2 * 32 * 64 * (5 * 64 + 64 * 64),
+        ),
+        (
+            "SeparableConv2D",
+            json!({"filters": 32, "kernel_size": 3, "padding": "same"}),
+            &IMAGES,
+            2 * 32 * 28 * 28 * (9 * 32 + 32 * 32),
+        ),
         ("SimpleRNN", json!({"units": 64}), &SEQUENCES, step),
         ("Subtract", json!({}), &ROWS, 0),
     ]

@@ -26,12 +26,14 @@ pub(crate) fn with_scratch<T: Pod, R>(len: usize, work: impl FnOnce(&mut [T]) ->
     if len == 0 {
         return work(&mut []);
     }
-    let lines = (len * size_of::<T>()).div_ceil(size_of::<Line>());
+    let size = len * size_of::<T>();
+    let lines = size.div_ceil(size_of::<Line>());
     let mut buffer = FREE.with_borrow_mut(Vec::pop).unwrap_or_default();
     if buffer.len() < lines {
         buffer.resize(lines, Line::zeroed());
     }
-    let result = work(&mut bytemuck::cast_slice_mut(&mut buffer[..lines])[..len]);
+    let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut buffer[..lines]);
+    let result = work(bytemuck::cast_slice_mut(&mut bytes[..size]));
     FREE.with_borrow_mut(|free| free.push(buffer));
     result
 }

@@ -52,17 +52,30 @@ pub(super) fn wrong_rank(rank: usize, input: &Shape) -> Error {
 
 /// One positive integer for all `N` axes, or one for each.
 pub(super) fn positive<const N: usize>(name: &str, numbers: &Integers) -> Result<[usize; N]> {
+    at_least(1, name, numbers)
+}
+
+/// One integer of at least `least` (0 or 1) for all `N` axes, or one for each.
+pub(super) fn at_least<const N: usize>(
+    least: usize,
+    name: &str,
+    numbers: &Integers,
+) -> Result<[usize; N]> {
     let refused = || {
-        let count = ["a positive integer", "one or two", "one or three"][N - 1];
-        let what = if N == 1 { "" } else { " positive integers" };
-        Error::config(format!("`{name}` to be {count}{what}"), numbers.to_string())
+        let sign = ["non-negative", "positive"][least];
+        let what = match N {
+            1 => format!("a {sign} integer"),
+            2 => format!("one or two {sign} integers"),
+            _ => format!("one or three {sign} integers"),
+        };
+        Error::config(format!("`{name}` to be {what}"), numbers.to_string())
     };
     if numbers.0.len() != 1 && numbers.0.len() != N {
         return Err(refused());
     }
     let mut sizes = [0; N];
     for (size, &number) in sizes.iter_mut().zip(numbers.0.iter().cycle()) {
-        let number = usize::try_from(number).ok().filter(|&n| n > 0);
+        let number = usize::try_from(number).ok().filter(|&n| n >= least);
         *size = number.ok_or_else(refused)?;
     }
     Ok(sizes)

@@ -7,7 +7,9 @@ from lamina.layers.bidirectional import Bidirectional
 from lamina.layers.conv1d import Conv1D
 from lamina.layers.conv2d import Conv2D
 from lamina.layers.conv3d import Conv3D
+from lamina.layers.conv_transpose import Conv1DTranspose, Conv2DTranspose, Conv3DTranspose
 from lamina.layers.dense import Dense
+from lamina.layers.depthwise_conv import DepthwiseConv1D, DepthwiseConv2D
 from lamina.layers.dropout import Dropout
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
@@ -48,11 +50,17 @@ from lamina.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, Ma
 from lamina.layers.rearranging import Permute, RepeatVector, Rescaling
 from lamina.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from lamina.layers.reshape import Reshape
+from lamina.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from lamina.layers.simple_rnn import SimpleRNN
 
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 Convolution3D = Conv3D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
 MaxPool2D = MaxPooling2D
 AvgPool2D = AveragePooling2D
 GlobalAvgPool2D = GlobalAveragePooling2D
@@ -71,12 +79,20 @@ __all__ = [
     "Bidirectional",
     "Concatenate",
     "Conv1D",
+    "Conv1DTranspose",
     "Conv2D",
+    "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
+    "Convolution1DTranspose",
     "Convolution2D",
+    "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
     "Dense",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
     "Dot",
     "Dropout",
     "EinsumDense",
@@ -105,6 +121,10 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
     "SimpleRNN",
     "SpatialDropout1D",
     "SpatialDropout2D",

@@ -6,7 +6,7 @@
 //! its own. This is how strided convolutions are transposed without multiplying by zeros.
 
 use super::window::{Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared, winograd};
+use super::{CHUNK_WORK, Conv2d, Shared, depthwise, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Matrix, PackedB, RowMap, Segment, pack_panel, width,
 };
@@ -25,6 +25,9 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
             *dx = if beta == F::ZERO { F::ZERO } else { *dx * beta };
         }
         return;
+    }
+    if conv.is_depthwise() {
+        return depthwise::backward_data(conv, dy, kernel, beta, dx);
     }
     if conv.winograd_data()
         && let (Some(dy), Some(kernel), Some(dx)) =
@@ -81,13 +84,13 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
 
 impl Conv2d {
     /// The m of point `a` in phase `q`, if it belongs to it.
-    fn lag(&self, axis: usize, q: usize, a: usize) -> Option<usize> {
+    pub(super) fn lag(&self, axis: usize, q: usize, a: usize) -> Option<usize> {
         let (at, stride) = (a * self.dilation[axis], self.strides[axis]);
         (at % stride == q).then(|| at / stride)
     }
 
     /// The first pixel of phase `q`, the number of its pixels, and its o.
-    fn phase(&self, axis: usize, q: usize) -> (usize, usize, usize) {
+    pub(super) fn phase(&self, axis: usize, q: usize) -> (usize, usize, usize) {
         let (stride, padding) = (self.strides[axis], self.padding[axis]);
         let first = (q + stride - padding % stride) % stride;
         let count = self.input[axis].saturating_sub(first).div_ceil(stride);

@@ -1,7 +1,7 @@
 //! The convolution itself.
 
 use super::window::{Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared, winograd};
+use super::{CHUNK_WORK, Conv2d, Shared, depthwise, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Epilogue, Matrix, PackedB, Segment, pack_b, width,
 };
@@ -25,6 +25,9 @@ pub fn forward<F: Real>(
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters));
     if y.is_empty() {
         return;
+    }
+    if conv.is_depthwise() {
+        return depthwise::forward(conv, x, kernel, epilogue, beta, y);
     }
     if conv.winograd_forward()
         && let (Some(x), Some(kernel), Some(y)) =

@@ -18,6 +18,7 @@
 //! number depends on sizes, added in order. So the bits depend neither on threads nor on the instruction set.
 
 mod data;
+mod depthwise;
 mod forward;
 mod volume;
 mod weights;

@@ -257,7 +257,29 @@ fn cases() -> Vec<Conv2d> {
             }
         }
     }
-    // One channel and filter for each group.
+    // One channel for each group, with one filter and with several; vectors full and not; kernels wider than the image.
+    for (channels, count) in [(3, 1), (16, 1), (37, 1), (5, 2), (18, 3), (2, 9)] {
+        for (strides, dilation) in [([1, 1], [1, 1]), ([2, 3], [1, 1]), ([3, 1], [2, 2])] {
+            for (kernel, padding, after) in [
+                ([3, 3], [1, 1], 1),
+                ([2, 5], [0, 3], 4),
+                ([5, 1], [4, 0], 4),
+            ] {
+                let conv = Conv2d {
+                    input: [9, 14],
+                    kernel,
+                    channels,
+                    filters: channels * count,
+                    groups: channels,
+                    strides,
+                    dilation,
+                    padding,
+                    ..PLAIN
+                };
+                cases.push(sized(conv, [after; 2]));
+            }
+        }
+    }
     cases.push(sized(
         Conv2d {
             channels: 5,
@@ -333,11 +355,18 @@ fn levels_and_threads_give_the_same_bits() {
         },
         [1, 1],
     );
-    for (strides, channels) in [([1, 1], 24), ([1, 1], 40), ([2, 2], 24)] {
+    for (strides, channels, groups) in [
+        ([1, 1], 24, 1),
+        ([1, 1], 40, 1),
+        ([2, 2], 24, 1),
+        ([1, 1], 40, 40),
+        ([2, 1], 20, 20),
+    ] {
         let conv = sized(
             Conv2d {
                 strides,
                 channels,
+                groups,
                 ..conv
             },
             [1, 1],
@@ -356,6 +385,80 @@ fn levels_and_threads_give_the_same_bits() {
                 assert!(got.dw == expected.dw, "dw, {level:?}, {threads} threads");
             }
         }
+    }
+}
+
+/// [`Conv3d`] against sums over the planes of 2-D ones.
+#[test]
+fn volumes_are_sums_over_the_planes_of_the_kernel() {
+    for (groups, strides, dilation, padding) in [
+        (1, 1, 1, 0),
+        (1, 2, 1, 1),
+        (2, 1, 2, 2),
+        (2, 2, 1, 0),
+        (1, 3, 1, 2),
+    ] {
+        let plane = sized(
+            Conv2d {
+                batch: 1,
+                channels: 4,
+                filters: 6,
+                groups,
+                ..PLAIN
+            },
+            [0, 0],
+        );
+        let (batch, planes, depth) = (2, 7, 3);
+        let output = (planes + padding - (depth - 1) * dilation - 1) / strides + 1;
+        let two = |first, [a, b]: [usize; 2]| [first, a, b];
+        let conv = Conv3d {
+            batch,
+            input: two(planes, plane.input),
+            channels: plane.channels,
+            kernel: two(depth, plane.kernel),
+            filters: plane.filters,
+            groups,
+            strides: two(strides, plane.strides),
+            dilation: two(dilation, plane.dilation),
+            padding: two(padding, plane.padding),
+            output: two(output, plane.output),
+        };
+        let x: Vec<f64> = numbers(batch * planes * plane.input_len(), 1);
+        let w: Vec<f64> = numbers(depth * plane.kernel_len(), 2);
+        let dy: Vec<f64> = numbers(batch * output * plane.output_len(), 3);
+        let (mut y, mut dx, mut dw) = (vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]);
+        for (n, i, a) in (0..batch * output * depth)
+            .map(|at| (at / depth / output, at / depth % output, at % depth))
+        {
+            let Some(u) = (i * strides + a * dilation).checked_sub(padding) else {
+                continue;
+            };
+            if u >= planes {
+                continue;
+            }
+            let (from, to) = (n * planes + u, n * output + i);
+            let x = &x[from * plane.input_len()..][..plane.input_len()];
+            let w = &w[a * plane.kernel_len()..][..plane.kernel_len()];
+            let here = to * plane.output_len()..(to + 1) * plane.output_len();
+            let y = &mut y[here.clone()];
+            forward(&plane, x, w, Epilogue::default(), 1.0, y);
+            let dx = &mut dx[from * plane.input_len()..][..plane.input_len()];
+            backward_data(&plane, &dy[here.clone()], w, 1.0, dx);
+            let dw = &mut dw[a * plane.kernel_len()..][..plane.kernel_len()];
+            backward_weights(&plane, x, &dy[here], 1.0, dw);
+        }
+        let mut room = vec![f64::NAN; conv.room()];
+        let mut got = vec![1.0; y.len()];
+        conv.forward(&x, &w, Epilogue::default(), 0.0, &mut got, &mut room);
+        assert_near(&got, &y, "y", &plane);
+        let mut got = vec![1.0; x.len()];
+        conv.backward_data(&dy, &w, 1.0, &mut got, &mut room);
+        got.iter_mut().for_each(|x| *x -= 1.0);
+        assert_near(&got, &dx, "dx", &plane);
+        let mut got = vec![1.0; w.len()];
+        conv.backward_weights(&x, &dy, true, &mut got, &mut room);
+        got.iter_mut().for_each(|x| *x -= 1.0);
+        assert_near(&got, &dw, "dw", &plane);
     }
 }
 

@@ -1,7 +1,7 @@
 //! The gradient by the kernel.
 
 use super::window::{Bands, Segments, Source};
-use super::{CHUNK_WORK, Conv2d, winograd};
+use super::{CHUNK_WORK, Conv2d, depthwise, winograd};
 use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, Segment, pack_panel, width};
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
@@ -10,9 +10,9 @@ use crate::real::Real;
 /// Pixels that are summed over in one pass.
 const PIXELS: usize = 512;
 /// Parts of the sum at most.
-const MAX_PARTS: usize = 16;
+pub(super) const MAX_PARTS: usize = 16;
 /// Elements that all partial sums may take together.
-const MAX_PARTIALS: usize = 1 << 22;
+pub(super) const MAX_PARTIALS: usize = 1 << 22;
 
 /// `dw = beta * dw + ` the sum over all pixels of what the kernel's points saw there times the gradient by the output.
 /// dw is not read where `beta` is 0.
@@ -26,6 +26,9 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
             *dw = if beta == F::ZERO { F::ZERO } else { *dw * beta };
         }
         return;
+    }
+    if conv.is_depthwise() {
+        return depthwise::backward_weights(conv, x, dy, beta, dw);
     }
     if conv.winograd_weights()
         && let (Some(x), Some(dy), Some(dw)) = (F::as_f32(x), F::as_f32(dy), F::as_f32_mut(dw))
@@ -57,7 +60,7 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
 }
 
 /// `dw = beta * dw + ` the sum of the partial sums.
-fn add_in_order<F: Real>(partials: &[F], beta: F, dw: &mut [F]) {
+pub(super) fn add_in_order<F: Real>(partials: &[F], beta: F, dw: &mut [F]) {
     const CHUNK: usize = 4096;
     let len = dw.len();
     parallel::for_each_chunk_mut(dw, CHUNK, |index, dw| {

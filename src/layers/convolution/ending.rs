@@ -17,6 +17,8 @@ pub(super) struct Ending<'a> {
     pub bias: Option<usize>,
     /// Which of the saved buffers keeps the sums, if one does.
     pub saved: usize,
+    /// The sums come with the ReLU done, if the epilogue asks for it.
+    pub fused: bool,
 }
 
 impl Ending<'_> {
@@ -49,7 +51,7 @@ impl Ending<'_> {
         } else {
             self.activation
         };
-        let relu = *activation == Activation::Relu(Relu::PLAIN);
+        let relu = self.fused && *activation == Activation::Relu(Relu::PLAIN);
         let epilogue = Epilogue {
             bias: self.bias.map(|bias| cx.param(bias)),
             relu,

@@ -3,8 +3,14 @@
 //! The sums and their gradients are in [`crate::kernels::conv`]. With `z` the sums, `y = f(z)` and the gradient `dy` of the
 //! loss by `y`: `dz = dy * f'(z)`, and the bias's gradient is the sum of dz over all places.
 
+mod depthwise;
 mod ending;
 mod ordinary;
+mod separable;
 mod setting;
+mod transposed;
 
+pub use depthwise::DepthwiseConvolution;
 pub use ordinary::Convolution;
+pub use separable::SeparableConvolution;
+pub use transposed::TransposedConvolution;

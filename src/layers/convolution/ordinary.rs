@@ -74,6 +74,7 @@ impl<const RANK: usize> Convolution<RANK> {
             activation: &self.activation,
             bias: self.use_bias.then_some(1),
             saved: 0,
+            fused: true,
         }
     }
 }
