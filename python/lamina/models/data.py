@@ -34,20 +34,6 @@ class Arrays:
         return int(self.inputs[0].shape[0])
 
 
-def unpack(batch: Any) -> tuple[Any, Any, Any]:
-    """x, y and sample weights of what a generator or dataset gave."""
-    if isinstance(batch, list):
-        batch = tuple(batch)
-    if not isinstance(batch, tuple):
-        return batch, None, None
-    if not 1 <= len(batch) <= 3:
-        raise ShapeError(
-            f"expected (x,), (x, y) or (x, y, sample_weight) from the data, got {len(batch)} items"
-        )
-    x, y, weight = (*batch, None, None)[:3]
-    return x, y, weight
-
-
 def convert_inputs(graph: Graph, dtype: str, x: Any) -> list[Array]:
     """x as one array per input of the model.
 

@@ -12,8 +12,9 @@ from lamina._ragged import Ragged
 from lamina.errors import ConfigError, DataError
 from lamina.layers.calling import is_data
 from lamina.models.batches import Batches, Order, Raw, Source, warn_short
-from lamina.models.data import Arrays, unpack
+from lamina.models.data import Arrays
 from lamina.models.ragged_source import RaggedSource
+from lamina.utils.x_y_sample_weight import unpack_x_y_sample_weight
 
 DEFAULT_BATCH_SIZE = 32
 """Samples in a step."""
@@ -124,7 +125,7 @@ class _IndexedSource(Source):
         return self._steps or len(self._batches)
 
     def first(self) -> Raw:
-        return unpack(self._batches[0])
+        return unpack_x_y_sample_weight(self._batches[0])
 
     def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
         self._convert = convert
@@ -143,7 +144,7 @@ class _IndexedSource(Source):
         if hasattr(self._batches, "on_epoch_begin"):
             self._batches.on_epoch_begin()
         for place in places[skip : self._steps]:
-            yield _one_batch(self._convert(unpack(self._batches[int(place)])))
+            yield _one_batch(self._convert(unpack_x_y_sample_weight(self._batches[int(place)])))
         if hasattr(self._batches, "on_epoch_end"):
             self._batches.on_epoch_end()
 
@@ -172,7 +173,7 @@ class _IteratedSource(Source):
                 break
             else:
                 raise DataError("expected at least one batch from the data, got none")
-        return unpack(self._peeked[0])
+        return unpack_x_y_sample_weight(self._peeked[0])
 
     def convert_with(self, convert: Callable[[Raw], Arrays]) -> None:
         self._convert = convert
@@ -211,7 +212,7 @@ class _IteratedSource(Source):
                 break
             done += 1
             if done > skip:
-                yield _one_batch(self._convert(unpack(batch)))
+                yield _one_batch(self._convert(unpack_x_y_sample_weight(batch)))
         self._count = self._count or done
 
 

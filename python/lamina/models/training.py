@@ -15,9 +15,10 @@ from lamina.errors import ConfigError
 from lamina.layers.base import Layer
 from lamina.models import compiling
 from lamina.models.batches import Raw, Source
-from lamina.models.data import Arrays, convert, convert_inputs, split_validation, unpack
+from lamina.models.data import Arrays, convert, convert_inputs, split_validation
 from lamina.models.running import run_epoch, run_predict
 from lamina.models.sources import open_source
+from lamina.utils.x_y_sample_weight import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
     from lamina.models.graph import Graph
@@ -196,7 +197,7 @@ class Trainer(Layer):
         source.convert_with(self._converter(source.first(), class_weight))
         validation: Source | None = None
         if validation_data is not None:
-            val_x, val_y, val_weight = self._find_ragged(*unpack(validation_data))
+            val_x, val_y, val_weight = self._find_ragged(*unpack_x_y_sample_weight(validation_data))
             validation = open_source(
                 val_x, val_y, val_weight, validation_batch_size or batch_size, validation_steps
             )
@@ -279,7 +280,7 @@ class Trainer(Layer):
         """
         x, _, _ = self._find_ragged(x, None, None)
         source = open_source(x, None, None, batch_size, steps)
-        graph = self._prepare(unpack(source.first())[0])
+        graph = self._prepare(unpack_x_y_sample_weight(source.first())[0])
         runner, dtype = self._run(), self._engine_dtype()
         source.convert_with(lambda batch: Arrays(convert_inputs(graph, dtype, batch[0]), [], []))
         called = self._callback_list(callbacks, verbose=verbose, epochs=1, steps=source.num_batches)

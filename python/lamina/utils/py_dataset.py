@@ -47,3 +47,7 @@ class PyDataset:
 
     def on_epoch_end(self) -> None:
         """Called after each epoch."""
+
+
+Sequence = PyDataset
+"""The name that Keras had for it before."""
