@@ -46,7 +46,8 @@ lint: $(VENV)/built-with-dev  ## Check format, style, types, stubs and doc links
 	$(BIN)/mypy
 	$(BIN)/python -m mypy.stubtest lamina._core --mypy-config-file pyproject.toml
 
-docs:  ## Build the documentation of the Rust crate
+docs: $(VENV)/built  ## Build the documentation: a page for each Python module, and the Rust crate's
+	$(BIN)/python docs/make_api.py
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps
 	@echo "open target/doc/lamina/index.html"
 
@@ -54,7 +55,7 @@ build: $(VENV)/maturin  ## Build the wheel into dist/
 	$(MATURIN) build --locked --release --out dist
 
 clean:  ## Remove everything that was built
-	rm -rf $(VENV) target dist demo python/lamina/_core*.so
+	rm -rf $(VENV) target dist demo docs/api python/lamina/_core*.so
 
 $(VENV)/maturin:
 	@test -n "$(PYTHON)" || { echo "lamina needs Python >= 3.11 with venv and pip (Debian: apt install python3-venv)"; exit 1; }

@@ -28,7 +28,13 @@ def snake_case(kind: str) -> str:
 
 
 def clear_session() -> None:
-    """Let automatic layer names start again from the beginning, as in a fresh interpreter."""
+    """Let automatic layer names start again from the beginning, as in a fresh interpreter.
+
+    Example:
+        >>> clear_session()
+        >>> lamina.layers.Dense(1).name
+        'dense'
+    """
     _names.clear()
 
 

@@ -39,6 +39,12 @@ def set_floatx(value: str) -> None:
 
     Raises:
         ConfigError: another type.
+
+    Example:
+        >>> set_floatx("float64")
+        >>> floatx()
+        'float64'
+        >>> set_floatx("float32")
     """
     global _floatx
     if value not in _FLOATS:
@@ -61,6 +67,9 @@ def set_epsilon(value: float) -> None:
 
     Raises:
         ConfigError: another value than `epsilon()`.
+
+    Example:
+        >>> set_epsilon(1e-7)
     """
     if value != _EPSILON:
         raise ConfigError(
@@ -88,6 +97,12 @@ def set_image_data_format(data_format: str) -> None:
 
     Raises:
         ConfigError: another order.
+
+    Example:
+        >>> set_image_data_format("channels_first")
+        >>> image_data_format()
+        'channels_first'
+        >>> set_image_data_format("channels_last")
     """
     global _image_data_format
     if data_format not in _DATA_FORMATS:
@@ -103,6 +118,10 @@ def num_threads() -> int:
 
     By default as many as this process may use cores (by affinity and by the quota of its
     container), unless `LAMINA_NUM_THREADS`, `RAYON_NUM_THREADS` or `OMP_NUM_THREADS` say else.
+
+    Example:
+        >>> num_threads() >= 1
+        True
     """
     return _core.num_threads()
 
@@ -115,6 +134,12 @@ def set_num_threads(n: int | None) -> None:
 
     Raises:
         ConfigError: a number below 1, or no whole number.
+
+    Example:
+        >>> set_num_threads(2)
+        >>> num_threads()
+        2
+        >>> set_num_threads(None)
     """
     if n is not None:
         try:
@@ -154,6 +179,10 @@ def show_config(mode: str = "stdout") -> dict[str, Any] | None:
 
     Raises:
         ConfigError: another mode.
+
+    Example:
+        >>> sorted(show_config("dicts"))[:1]
+        ['cores']
     """
     if mode not in ("stdout", "dicts"):
         raise ConfigError(f"show_config: mode must be 'stdout' or 'dicts', got {mode!r}")

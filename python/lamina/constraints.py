@@ -21,7 +21,12 @@ from lamina._configured import serialize as _serialize
 
 
 class Constraint(Configured):
-    """What all constraints are."""
+    """What all constraints are.
+
+    Example:
+        >>> isinstance(get("non_neg"), Constraint)
+        True
+    """
 
     _family: ClassVar[str] = "constraint"
 
@@ -137,5 +142,10 @@ def serialize(constraint: Constraint) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Constraint:
-    """The constraint that `serialize` described."""
+    """The constraint that `serialize` described.
+
+    Example:
+        >>> deserialize({"class_name": "MaxNorm", "config": {"max_value": 3}}).max_value
+        3
+    """
     return _family.deserialize(config, custom_objects)

@@ -20,7 +20,12 @@ from lamina._configured import serialize as _serialize
 
 
 class Initializer(Configured):
-    """What all initializers are."""
+    """What all initializers are.
+
+    Example:
+        >>> isinstance(get("zeros"), Initializer)
+        True
+    """
 
     _family: ClassVar[str] = "initializer"
 
@@ -397,5 +402,10 @@ def serialize(initializer: Initializer) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Initializer:
-    """The initializer that `serialize` described."""
+    """The initializer that `serialize` described.
+
+    Example:
+        >>> deserialize({"class_name": "Constant", "config": {"value": 2.0}}).value
+        2.0
+    """
     return _family.deserialize(config, custom_objects)

@@ -18,7 +18,12 @@ from lamina._configured import serialize as _serialize
 
 
 class Regularizer(Configured):
-    """What all regularizers are."""
+    """What all regularizers are.
+
+    Example:
+        >>> isinstance(get("l2"), Regularizer)
+        True
+    """
 
     _family: ClassVar[str] = "regularizer"
 
@@ -110,5 +115,10 @@ def serialize(regularizer: Regularizer) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Regularizer:
-    """The regularizer that `serialize` described."""
+    """The regularizer that `serialize` described.
+
+    Example:
+        >>> deserialize({"class_name": "L2", "config": {"l2": 0.5}}).l2
+        0.5
+    """
     return _family.deserialize(config, custom_objects)

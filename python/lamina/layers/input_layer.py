@@ -32,6 +32,13 @@ class InputLayer(Layer):
     Raises:
         ConfigError: no shape, two shapes, a dtype that is no number, or an argument not supported.
         ShapeError: a shape that is no tuple of sizes.
+
+    Input shape:  none: the data come from outside.
+    Output shape: `(batch, *shape)`.
+
+    Example:
+        >>> Sequential([InputLayer((3,)), lamina.layers.Dense(2)]).output_shape
+        (None, 2)
     """
 
     def __init__(

@@ -212,40 +212,80 @@ class Dot(Merge):
 
 
 def add(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The sum of tensors or arrays; see `Add`."""
+    """The sum of tensors or arrays; see `Add`.
+
+    Example:
+        >>> add([np.ones(2), np.ones(2)]).tolist()
+        [2.0, 2.0]
+    """
     return Add(**kwargs)(inputs)
 
 
 def subtract(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The first tensor or array less the second; see `Subtract`."""
+    """The first tensor or array less the second; see `Subtract`.
+
+    Example:
+        >>> subtract([np.ones(2), np.ones(2)]).tolist()
+        [0.0, 0.0]
+    """
     return Subtract(**kwargs)(inputs)
 
 
 def multiply(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The product of tensors or arrays, number by number; see `Multiply`."""
+    """The product of tensors or arrays, number by number; see `Multiply`.
+
+    Example:
+        >>> multiply([np.full(2, 3.0), np.full(2, 2.0)]).tolist()
+        [6.0, 6.0]
+    """
     return Multiply(**kwargs)(inputs)
 
 
 def average(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The mean of tensors or arrays, number by number; see `Average`."""
+    """The mean of tensors or arrays, number by number; see `Average`.
+
+    Example:
+        >>> average([np.zeros(2), np.ones(2)]).tolist()
+        [0.5, 0.5]
+    """
     return Average(**kwargs)(inputs)
 
 
 def maximum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The largest of tensors or arrays, number by number; see `Maximum`."""
+    """The largest of tensors or arrays, number by number; see `Maximum`.
+
+    Example:
+        >>> maximum([np.zeros(2), np.ones(2)]).tolist()
+        [1.0, 1.0]
+    """
     return Maximum(**kwargs)(inputs)
 
 
 def minimum(inputs: Sequence[Any], **kwargs: Any) -> Any:
-    """The smallest of tensors or arrays, number by number; see `Minimum`."""
+    """The smallest of tensors or arrays, number by number; see `Minimum`.
+
+    Example:
+        >>> minimum([np.zeros(2), np.ones(2)]).tolist()
+        [0.0, 0.0]
+    """
     return Minimum(**kwargs)(inputs)
 
 
 def concatenate(inputs: Sequence[Any], axis: int = -1, **kwargs: Any) -> Any:
-    """Tensors or arrays joined along an axis; see `Concatenate`."""
+    """Tensors or arrays joined along an axis; see `Concatenate`.
+
+    Example:
+        >>> concatenate([np.ones((4, 2)), np.ones((4, 3))]).shape
+        (4, 5)
+    """
     return Concatenate(axis, **kwargs)(inputs)
 
 
 def dot(inputs: Sequence[Any], axes: int | Sequence[int] = -1, **kwargs: Any) -> Any:
-    """The product of two tensors or arrays along an axis of each; see `Dot`."""
+    """The product of two tensors or arrays along an axis of each; see `Dot`.
+
+    Example:
+        >>> dot([np.ones((4, 3)), np.ones((4, 3))], axes=1).tolist()[0]
+        [3.0]
+    """
     return Dot(axes, **kwargs)(inputs)

@@ -15,7 +15,12 @@ _SILENT = frozenset({"dtype"})
 
 
 class Loss(Configured):
-    """What all losses are."""
+    """What all losses are.
+
+    Example:
+        >>> isinstance(lamina.losses.get("mse"), Loss)
+        True
+    """
 
     _family: ClassVar[str] = "loss"
     _silent: ClassVar[frozenset[str]] = _SILENT

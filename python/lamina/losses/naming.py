@@ -105,5 +105,10 @@ def serialize(loss: Any) -> Any:
 
 
 def deserialize(name: Any, custom_objects: Mapping[str, Any] | None = None) -> Loss:
-    """The loss that `serialize` described."""
+    """The loss that `serialize` described.
+
+    Example:
+        >>> deserialize({"class_name": "Huber", "config": {"delta": 2.0}}).delta
+        2.0
+    """
     return _family.deserialize(name, custom_objects)

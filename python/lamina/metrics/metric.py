@@ -12,7 +12,12 @@ from lamina._configured import Configured
 
 
 class Metric(Configured):
-    """What all metrics are."""
+    """What all metrics are.
+
+    Example:
+        >>> isinstance(lamina.metrics.get("mse"), Metric)
+        True
+    """
 
     _family: ClassVar[str] = "metric"
     _silent: ClassVar[frozenset[str]] = frozenset({"dtype"})

@@ -156,5 +156,10 @@ def serialize(metric: Any) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Metric:
-    """The metric that `serialize` described."""
+    """The metric that `serialize` described.
+
+    Example:
+        >>> deserialize({"class_name": "Mean", "config": {"name": "cost"}}).name
+        'cost'
+    """
     return _family.deserialize(config, custom_objects)

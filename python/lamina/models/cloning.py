@@ -38,6 +38,11 @@ def clone_model(
 
     Raises:
         ConfigError: these options for a class of your own, whose inside is not known.
+
+    Example:
+        >>> model = Sequential([lamina.Input((2,)), lamina.layers.Dense(3)])
+        >>> clone_model(model).output_shape
+        (None, 3)
     """
     copied: dict[int, Layer] = {}
 
@@ -63,8 +68,17 @@ def clone_model(
 def model_from_json(json_string: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
     """The model that `model.to_json()` described, with fresh weights.
 
+    Args:
+        json_string: What `to_json` returned.
+        custom_objects: Classes of your own the model uses, by name.
+
     Raises:
         ConfigError: not a model's JSON, or a class that is neither lamina's nor in custom_objects.
+
+    Example:
+        >>> model = Sequential([lamina.Input((2,)), lamina.layers.Dense(3)])
+        >>> model_from_json(model.to_json()).output_shape
+        (None, 3)
     """
     try:
         config = json.loads(json_string)

@@ -12,7 +12,13 @@ from lamina.models.model import Model
 
 @register
 class Functional(Model):
-    """A model between symbolic tensors; made by `Model(inputs, outputs)`."""
+    """A model between symbolic tensors; made by `Model(inputs, outputs)`.
+
+    Example:
+        >>> inputs = lamina.Input((2,))
+        >>> type(Model(inputs, lamina.layers.Dense(3)(inputs))).__name__
+        'Functional'
+    """
 
     def get_config(self) -> dict[str, Any]:
         """Layers, their calls, inputs and outputs, as Keras writes them."""

@@ -74,6 +74,12 @@ def load_model(
     Raises:
         FileError: no such file, not one of lamina's, or damaged.
         ConfigError: a class that is neither lamina's nor in custom_objects.
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(3)])
+        >>> model.save(tmp_path / "model.lamina")
+        >>> load_model(tmp_path / "model.lamina").output_shape
+        (None, 3)
     """
     tensors, metadata = _read(filepath)
     if "model" not in metadata:

@@ -20,6 +20,10 @@ class Optimizer(Configured):
 
     In a compiled model the engine holds the state; `learning_rate` and `iterations` show it live.
     Without a model, `apply` or `apply_gradients` update arrays, or weights of layers, in place.
+
+    Example:
+        >>> isinstance(lamina.optimizers.get("adam"), Optimizer)
+        True
     """
 
     _family: ClassVar[str] = "optimizer"

@@ -41,5 +41,10 @@ def serialize(optimizer: Optimizer) -> Any:
 
 
 def deserialize(config: Any, custom_objects: Mapping[str, Any] | None = None) -> Optimizer:
-    """The optimizer that `serialize` described."""
+    """The optimizer that `serialize` described.
+
+    Example:
+        >>> deserialize({"class_name": "SGD", "config": {"momentum": 0.5}}).momentum
+        0.5
+    """
     return _family.deserialize(config, custom_objects)

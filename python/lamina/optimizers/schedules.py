@@ -15,7 +15,12 @@ from lamina._configured import serialize as _serialize
 
 
 class LearningRateSchedule(Configured):
-    """What all schedules are."""
+    """What all schedules are.
+
+    Example:
+        >>> isinstance(ExponentialDecay(0.1, 10, 0.5), LearningRateSchedule)
+        True
+    """
 
     _family: ClassVar[str] = "schedule"
 
@@ -115,7 +120,15 @@ _family = Family(LearningRateSchedule, _classes, {})
 
 
 def serialize(learning_rate_schedule: LearningRateSchedule) -> Any:
-    """The schedule as {"class_name", "config"}."""
+    """The schedule as {"class_name", "config"}.
+
+    Args:
+        learning_rate_schedule: The schedule.
+
+    Example:
+        >>> serialize(ExponentialDecay(0.1, 10, 0.5))["class_name"]
+        'ExponentialDecay'
+    """
     return _serialize(learning_rate_schedule)
 
 

@@ -17,6 +17,10 @@ class Picture:
         width: In pixels.
         height: In pixels.
         body: The SVG elements inside.
+
+    Example:
+        >>> Picture(20, 10, "<circle cx='10' cy='5' r='4'/>")
+        <Picture 20 x 10>
     """
 
     width: float
