@@ -31,6 +31,13 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
         ("Activation", json!({"activation": "tanh"}), &ROWS, 0),
         ("Activation", json!({"activation": "softmax"}), &ROWS, 0),
         ("Add", json!({}), &ROWS, 0),
+        (
+            "AdditiveAttention",
+            json!({}),
+            &SEQUENCES,
+            2 * 32 * 64 * 64 * 64,
+        ),
+        ("Attention", json!({}), &SEQUENCES, 4 * 32 * 64 * 64 * 64),
         ("Average", json!({}), &ROWS, 0),
         ("AveragePooling2D", json!({"pool_size": [2, 2]}), &IMAGES, 0),
         ("BatchNormalization", json!({}), &IMAGES, 0),

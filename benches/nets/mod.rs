@@ -121,8 +121,10 @@ impl Alone {
 }
 
 /// The layers of two inputs, which get the same one twice.
-const OF_TWO: [&str; 9] = [
+const OF_TWO: [&str; 11] = [
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "Concatenate",
     "Dot",

@@ -1,5 +1,7 @@
 //! Vectors for ids: a table of learned rows.
 
+mod reverse;
+
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -14,10 +16,10 @@ use crate::real::Real;
 use crate::regularizer::Regularizer;
 use crate::shape::Shape;
 
-/// `y[...] = embeddings[id[...]]`.
+/// `y[...] = embeddings[id[...]]`; a reversible one also leads back from vectors to a number for each id.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Embedding {
+pub struct Embedding<const REVERSIBLE: bool> {
     /// The number of ids, 0 included.
     input_dim: usize,
     /// The length of each vector.
@@ -31,6 +33,15 @@ pub struct Embedding {
     /// Id 0 is padding: the output has a mask.
     #[serde(default)]
     mask_zero: bool,
+    /// The way back takes the same table.
+    #[serde(default = "yes")]
+    tie_weights: bool,
+    /// The way back gives numbers below this.
+    #[serde(default)]
+    logit_soft_cap: Option<f64>,
+    /// Of the call: the way back.
+    #[serde(default)]
+    reverse: bool,
     /// Not supported; there to be refused.
     #[serde(default)]
     lora_rank: Value,
@@ -46,7 +57,11 @@ fn uniform() -> Initializer {
     Initializer::RandomUniform(Uniform::default())
 }
 
-impl Configured for Embedding {
+fn yes() -> bool {
+    true
+}
+
+impl<const REVERSIBLE: bool> Configured for Embedding<REVERSIBLE> {
     fn validate(&self) -> Result<()> {
         for (name, size) in [
             ("input_dim", self.input_dim),
@@ -55,6 +70,10 @@ impl Configured for Embedding {
             if size == 0 {
                 return Err(Error::config(format!("`{name}` of at least 1"), "0"));
             }
+        }
+        if self.logit_soft_cap.is_some_and(|cap| cap <= 0.0) {
+            let got = format!("{:?}", self.logit_soft_cap);
+            return Err(Error::config("`logit_soft_cap` above 0", got));
         }
         let unsupported = [
             ("lora_rank", &self.lora_rank),
@@ -71,9 +90,13 @@ impl Configured for Embedding {
     }
 }
 
-impl<F: Real> Layer<F> for Embedding {
+impl<F: Real, const REVERSIBLE: bool> Layer<F> for Embedding<REVERSIBLE> {
     fn kind(&self) -> &'static str {
-        "Embedding"
+        if REVERSIBLE {
+            "ReversibleEmbedding"
+        } else {
+            "Embedding"
+        }
     }
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
@@ -87,6 +110,14 @@ impl<F: Real> Layer<F> for Embedding {
                 .remedy("Take dtype=\"float64\" or fewer ids."));
         }
         let mut axes = only_input(inputs)?.axes().to_vec();
+        if self.reverse {
+            if axes.len() < 2 || axes.pop() != Some(Some(self.output_dim)) {
+                let expected = format!("vectors of {} numbers in the last axis", self.output_dim);
+                return Err(Error::shape(expected, format!("shape {}", inputs[0])));
+            }
+            axes.push(Some(self.input_dim));
+            return Ok(vec![Shape::new(axes)]);
+        }
         axes.push(Some(self.output_dim));
         Ok(vec![Shape::new(axes)])
     }
@@ -94,28 +125,43 @@ impl<F: Real> Layer<F> for Embedding {
     fn params(&self, _: &[Shape]) -> Result<Vec<ParamSpec>> {
         let shape = [self.input_dim, self.output_dim];
         let embeddings = ParamSpec::trainable("embeddings", &shape, &self.embeddings_initializer);
-        Ok(vec![
+        let mut params = vec![
             embeddings
                 .regularized(&self.embeddings_regularizer)
                 .constrained(&self.embeddings_constraint),
-        ])
+        ];
+        if !self.tie_weights {
+            let shape = [self.output_dim, self.input_dim];
+            let initializer = &self.embeddings_initializer;
+            params.push(ParamSpec::trainable(
+                "reverse_embeddings",
+                &shape,
+                initializer,
+            ));
+        }
+        Ok(params)
     }
 
     fn scratch(&self, _: &[Shape], mode: Mode) -> Result<Scratch> {
         Ok(Scratch {
             reads_inputs: mode.backward,
+            reads_outputs: self.reverse && self.logit_soft_cap.is_some(),
             ..Scratch::default()
         })
     }
 
     fn mask_rule(&self, inputs: &[Shape], _: &[bool]) -> MaskRule {
-        match self.mask_zero {
+        match self.mask_zero && !self.reverse {
             true => MaskRule::Compute(inputs[0].clone()),
             false => MaskRule::None,
         }
     }
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
+        if self.reverse {
+            self.reverse_forward(&mut cx);
+            return Ok(());
+        }
         let ids = cx.input(0);
         if let Some((position, id)) = first_bad_id(ids, self.input_dim) {
             let place = place(position, cx.input_shape(0));
@@ -132,6 +178,15 @@ impl<F: Real> Layer<F> for Embedding {
     }
 
     fn backward(&self, mut cx: Backward<'_, F>) -> Result<()> {
+        if self.reverse {
+            self.reverse_backward(&mut cx);
+            return Ok(());
+        }
+        if !self.tie_weights
+            && let Some(mut grad) = cx.grad_param(1)
+        {
+            grad.clear();
+        }
         // Ids are discrete: nothing flows to them.
         if let Some(mut grad) = cx.grad_input(0) {
             grad.clear();
@@ -181,6 +236,35 @@ mod tests {
             output.values,
             [20.0, 21.0, 0.0, 1.0, 10.0, 11.0, 10.0, 11.0]
         );
+    }
+
+    #[test]
+    fn the_way_back_is_a_product_with_the_table() {
+        for (config, weights) in [
+            (
+                json!({"input_dim": 3, "output_dim": 2}),
+                vec![vec![0.0, 1.0, 10.0, 11.0, 20.0, 21.0]],
+            ),
+            (
+                json!({"input_dim": 3, "output_dim": 2, "tie_weights": false, "logit_soft_cap": 30.0}),
+                vec![vec![0.0; 6], vec![0.0, 10.0, 20.0, 1.0, 11.0, 21.0]],
+            ),
+        ] {
+            let case = Case {
+                kind: "ReversibleEmbedding",
+                config,
+                call: Some(json!({"reverse": true})),
+                inputs: vec![Array::new(&[1, 2], &[1.0, 2.0])],
+                weights,
+                ..Case::default()
+            };
+            let y = &case.outputs::<f64>().unwrap()[0].values;
+            let capped = |logit: f64| 30.0 * (logit / 30.0).tanh();
+            let plain = case.weights.len() == 1;
+            let expected = [2.0, 32.0, 62.0].map(|logit| if plain { logit } else { capped(logit) });
+            crate::testing::assert_close::<f64>(y, &expected, 1e-12);
+            check_gradients(&case);
+        }
     }
 
     #[test]

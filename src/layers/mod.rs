@@ -14,6 +14,7 @@ use crate::real::Real;
 use crate::shape::Shape;
 
 pub mod activation;
+pub mod attention;
 pub mod batch_normalization;
 pub mod concatenate;
 pub mod convolution;
@@ -25,6 +26,7 @@ pub mod einsum_dense;
 pub mod embedding;
 pub mod flatten;
 pub mod global_pooling2d;
+pub mod grouped_attention;
 pub mod gru;
 pub mod identity;
 pub mod input_layer;
@@ -86,6 +88,8 @@ registry! {
     "Activation" => activation::Activation,
     "ActivityRegularization" => identity::ActivityRegularization,
     "Add" => merging::Add,
+    "AdditiveAttention" => attention::Attention<true>,
+    "Attention" => attention::Attention<false>,
     "Average" => merging::Average,
     "AveragePooling2D" => pooling2d::AveragePooling2D,
     "BatchNormalization" => batch_normalization::BatchNormalization,
@@ -103,12 +107,13 @@ registry! {
     "Dropout" => dropout::Dropout,
     "ELU" => rectifiers::Elu,
     "EinsumDense" => einsum_dense::EinsumDense,
-    "Embedding" => embedding::Embedding,
+    "Embedding" => embedding::Embedding<false>,
     "Flatten" => flatten::Flatten,
     "GRU" => gru::Gru,
     "GaussianDropout" => noise::GaussianDropout,
     "GaussianNoise" => noise::GaussianNoise,
     "GlobalAveragePooling2D" => global_pooling2d::GlobalAveragePooling2D,
+    "GroupedAttention" => grouped_attention::GroupedAttention,
     "Identity" => identity::Identity,
     "InputLayer" => input_layer::InputLayer,
     "LSTM" => lstm::Lstm,
@@ -129,6 +134,7 @@ registry! {
     "Reverse" => reverse::Reverse,
     "SeparableConv1D" => convolution::SeparableConvolution<1>,
     "SeparableConv2D" => convolution::SeparableConvolution<2>,
+    "ReversibleEmbedding" => embedding::Embedding<true>,
     "SimpleRNN" => simple_rnn::SimpleRnn,
     "SpatialDropout1D" => spatial_dropout::SpatialDropout<1>,
     "SpatialDropout2D" => spatial_dropout::SpatialDropout<2>,

@@ -1,6 +1,7 @@
 """The layers, one file each or one family each; `lamina.layers` lists them."""
 
 from lamina.layers.activation import Activation
+from lamina.layers.attention import AdditiveAttention, Attention
 from lamina.layers.base import Layer
 from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.bidirectional import Bidirectional
@@ -14,6 +15,7 @@ from lamina.layers.dropout import Dropout
 from lamina.layers.einsum_dense import EinsumDense
 from lamina.layers.embedding import Embedding
 from lamina.layers.flatten import Flatten
+from lamina.layers.group_query_attention import GroupQueryAttention
 from lamina.layers.gru import GRU
 from lamina.layers.identity import ActivityRegularization, Identity
 from lamina.layers.input_layer import Input, InputLayer
@@ -50,6 +52,7 @@ from lamina.layers.pooling2d import AveragePooling2D, GlobalAveragePooling2D, Ma
 from lamina.layers.rearranging import Permute, RepeatVector, Rescaling
 from lamina.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from lamina.layers.reshape import Reshape
+from lamina.layers.reversible_embedding import ReversibleEmbedding
 from lamina.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from lamina.layers.simple_rnn import SimpleRNN
 
@@ -72,6 +75,8 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AdditiveAttention",
+    "Attention",
     "Average",
     "AveragePooling2D",
     "AvgPool2D",
@@ -102,6 +107,7 @@ __all__ = [
     "GaussianNoise",
     "GlobalAveragePooling2D",
     "GlobalAvgPool2D",
+    "GroupQueryAttention",
     "Identity",
     "Input",
     "InputLayer",
@@ -121,6 +127,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "ReversibleEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",

@@ -68,7 +68,8 @@ class Variable:
         """
         where = f'{type(self._layer).__name__} "{self._layer.name}" {self.name}'
         array = as_array(np.atleast_1d(value) if not self.shape else value, where, self.dtype)
-        self._layer._engine.set_weight(self._index, array.reshape(self.shape or array.shape))
+        is_number = not self.shape and array.size == 1
+        self._layer._engine.set_weight(self._index, array.reshape(()) if is_number else array)
 
     def __dlpack__(self, **options: Any) -> Any:
         """A copy of the numbers, for `torch.from_dlpack` and its like."""

@@ -1,5 +1,7 @@
 """Products of two tensors, attention, cells and what wraps them."""
 
+import numpy as np
+
 from layer_case import add_layer_case, normal
 
 
@@ -7,6 +9,9 @@ def fill(family):
     """Add all cases."""
     dots(family)
     einsums(family)
+    attentions(family)
+    grouped(family)
+    reversible(family)
 
 
 def dots(family):
@@ -43,3 +48,70 @@ def einsums(family):
     add("dots_right", "ab...,bc->ac...", 4, 2, 3, 2, 5, bias_axes="c", activation="gelu")
     add("summed_input", "abc,cd->ad", 4, 2, 3, 5)
     add("scaled", "ab,b->ab", 5, 3, 5, bias_axes="b")
+
+
+QUERY_MASK = np.array([[1, 1, 0], [1, 1, 1]], bool)
+VALUE_MASK = np.array([[1, 1, 1, 0], [0, 1, 1, 1]], bool)
+SCORES = {"return_attention_scores": True}
+
+
+def attentions(family):
+    """Attention and AdditiveAttention with every option and mask."""
+    query, value, key = (normal(name, 2, n, 4) for name, n in (("q", 3), ("v", 4), ("k", 4)))
+
+    def add(name, kind, config=None, inputs=(query, value), **kwargs):
+        add_layer_case(family, name, kind, config or {}, list(inputs), as_list=True, **kwargs)
+
+    masks = {"mask": [QUERY_MASK, VALUE_MASK]}
+    for kind, label in (("Attention", "attention"), ("AdditiveAttention", "additive")):
+        add(f"{label}", kind)
+        add(f"{label}_key", kind, inputs=(query, value[..., :2], key), call=SCORES)
+        add(f"{label}_masks", kind, tensors=masks, call=SCORES)
+        causal = {**SCORES, "use_causal_mask": True}
+        seen = {"mask": [QUERY_MASK, np.array([[1, 1, 1, 0], [1, 0, 1, 1]], bool)]}
+        add(f"{label}_causal", kind, tensors=seen, call=causal)
+    add("attention_scale", "Attention", {"use_scale": True}, call=SCORES)
+    add("attention_concat", "Attention", {"score_mode": "concat"}, call=SCORES)
+    both = {"score_mode": "concat", "use_scale": True}
+    add("attention_concat_scale", "Attention", both, tensors=masks)
+    add("additive_no_scale", "AdditiveAttention", {"use_scale": False})
+
+
+def grouped(family):
+    """GroupQueryAttention; Keras is asked for the scores, as for MultiHeadAttention."""
+    base = {"head_dim": 3, "num_query_heads": 4, "num_key_value_heads": 2}
+    query, value, key = normal("q", 2, 3, 5), normal("v", 2, 4, 5), normal("k", 2, 4, 5)
+
+    def add(name, inputs, options=None, **kwargs):
+        config = {**base, **(options or {})}
+        add_layer_case(family, f"gqa_{name}", "GroupQueryAttention", config, inputs, **kwargs)
+
+    add("self", [query, query], call=SCORES)
+    add("key", [query, value, key], call=SCORES)
+    add("one_group", [query, value], {"num_key_value_heads": 1}, call=SCORES)
+    add("every_head", [query, value], {"num_key_value_heads": 4, "use_bias": False}, call=SCORES)
+    add("gate", [query, value], {"use_gate": True}, call=SCORES)
+    add("window", [normal("w", 2, 6, 5)] * 2, {"sliding_window": 2}, call=SCORES)
+    add("causal", [query, query], call={**SCORES, "use_causal_mask": True})
+    masks = {"query_mask": QUERY_MASK, "value_mask": VALUE_MASK}
+    seen = np.array([[[1, 1, 0, 1], [0, 1, 1, 1], [1, 0, 0, 0]]] * 2, bool)
+    add("masks", [query, value], tensors={"value_mask": VALUE_MASK}, call=SCORES)
+    add("query_mask", [query, value], tensors=masks, call=SCORES)
+    add("attention_mask", [query, value], tensors={"attention_mask": seen}, call=SCORES)
+
+
+def reversible(family):
+    """ReversibleEmbedding, both ways."""
+    base = {"input_dim": 7, "output_dim": 3}
+    ids, vectors = np.array([[0, 3, 6], [3, 3, 1]]), normal("x", 2, 4, 3)
+
+    def add(name, inputs, options=None, **kwargs):
+        config = {**base, **(options or {})}
+        kind = "ReversibleEmbedding"
+        add_layer_case(family, f"reversible_{name}", kind, config, [inputs], **kwargs)
+
+    back = {"reverse": True}
+    add("forward", ids)
+    add("back", vectors, call=back)
+    add("back_untied", vectors, {"tie_weights": False}, call=back)
+    add("back_capped", vectors, {"logit_soft_cap": 1.5}, call=back)
