@@ -190,6 +190,31 @@ def test_no_folder_is_refused():
         callbacks.BackupAndRestore("")
 
 
+def test_what_callbacks_remember_is_kept(tmp_path):
+    def watchers():
+        return [
+            callbacks.EarlyStopping("val_loss", 0.02, patience=3, restore_best_weights=True),
+            callbacks.ReduceLROnPlateau("val_loss", 0.5, patience=2, min_delta=0.05, cooldown=1),
+        ]
+
+    def run(extra):
+        model = make()
+        made = [*extra, *watchers()]
+        fitted = model.fit(X, Y, 8, 40, verbose=0, callbacks=made, validation_data=(X, Y))
+        return model, fitted.epoch
+
+    whole, epochs = run([])
+    assert 5 < len(epochs) < 40
+    for cut in (8, 5 * len(epochs) - 7, 5 * len(epochs) - 1):
+        with pytest.raises(RuntimeError):
+            run([callbacks.BackupAndRestore(tmp_path), PowerCut(cut)])
+        continued, rest = run([callbacks.BackupAndRestore(tmp_path)])
+        assert rest[-1] == epochs[-1]
+        assert rest[0] == (cut - 1) // 5
+        for ours, theirs in zip(continued.get_weights(), whole.get_weights(), strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
 # ---- averages in the place of weights ----
 
 

@@ -18,9 +18,10 @@ class BackupAndRestore(Callback):
     batch it was made after, with the same shuffling and the same random draws. The weights at the
     end have the same bits as those of a run that was never cut off. (Keras begins the epoch anew.)
 
-    A backup holds weights, the optimizer's state, learning rate, seeds, and the place in the data.
-    It does not hold what other callbacks remember, nor the state of data that are made on the way:
-    a generator must begin as it began before, and is run forward to its place.
+    A backup holds weights, the optimizer's state, learning rate, seeds, the place in the data, and
+    what `EarlyStopping`, `ReduceLROnPlateau`, `ModelCheckpoint` and `TensorBoard` remember; it is
+    made after all other callbacks have run. It does not hold the state of data that are made on
+    the way: a generator must begin as it began before, and is run forward to its place.
 
     Args:
         backup_dir: Folder for the backup, for this training alone.
@@ -55,6 +56,8 @@ class BackupAndRestore(Callback):
         >>> train(3, [backup]) == train(3, None)
         True
     """
+
+    _runs_last = True
 
     def __init__(
         self,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Logs = dict[str, Any]
 Stage = Literal["train", "test", "predict"]
@@ -32,6 +32,12 @@ class Callback:
 
     params: dict[str, Any] | None = None
     _model: Any = None
+
+    _kept: ClassVar[tuple[str, ...]] = ()
+    """The attributes that a backup of a training keeps: plain values, or lists of arrays."""
+
+    _runs_last: ClassVar[bool] = False
+    """Whether it must see what all other callbacks of a moment have done."""
 
     wants_progress = False
     """Whether batch hooks a few times a second are welcome though single batches do not matter."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from lamina.callbacks.callback import Callback, Logs, Stage
@@ -49,10 +49,31 @@ class CallbackList(Callback):
             self.callbacks += histories
         if add_progbar and not any(isinstance(one, ProgbarLogger) for one in self.callbacks):
             self.callbacks.append(ProgbarLogger())
+        self.callbacks.sort(key=lambda one: getattr(one, "_runs_last", False))
         self._history = histories[-1] if histories else None
         if model is not None:
             self.set_model(model)
         self.set_params(params)
+
+    def states(self) -> list[tuple[str, dict[str, Any]]]:
+        """What the callbacks remember of this training: class and attributes, for a backup."""
+        return [
+            (type(one).__name__, {name: getattr(one, name) for name in one._kept})
+            for one in self._remembering()
+        ]
+
+    def set_states(self, states: Sequence[tuple[str, Mapping[str, Any]]]) -> None:
+        """Give the callbacks back what they remembered; each the first state of its class."""
+        waiting: dict[str, list[Mapping[str, Any]]] = {}
+        for kind, state in states:
+            waiting.setdefault(kind, []).append(state)
+        for one in self._remembering():
+            found = waiting.get(type(one).__name__)
+            for name, value in found.pop(0).items() if found else ():
+                setattr(one, name, value)
+
+    def _remembering(self) -> list[Callback]:
+        return [one for one in self.callbacks if getattr(one, "_kept", ())]
 
     def append(self, callback: Callback) -> None:
         """Add a callback at the end."""

@@ -35,6 +35,8 @@ class EarlyStopping(MonitorCallback):
         3
     """
 
+    _kept = ("wait", "stopped_epoch", "best", "best_epoch", "best_weights")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -45,6 +45,8 @@ class ModelCheckpoint(MonitorCallback):
         ['01.lamina', '02.lamina']
     """
 
+    _kept = ("best", "_batches_since_saving", "_last_batch")
+
     def __init__(
         self,
         filepath: str | os.PathLike[str],

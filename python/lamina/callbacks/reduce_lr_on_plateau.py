@@ -37,6 +37,8 @@ class ReduceLROnPlateau(MonitorCallback):
         [0.01, 0.01, 0.005, 0.0025]
     """
 
+    _kept = ("wait", "cooldown_counter", "best")
+
     def __init__(
         self,
         monitor: str = "val_loss",

@@ -380,6 +380,7 @@ class Model(Trainer):
         self._set_training_state(state["training"])
         if state["learning_rate"] is not None:
             self.optimizer.learning_rate = state["learning_rate"]
+        self._called.set_states(state["callbacks"])
 
     def _restore_state(self, state: Mapping[str, Any]) -> None:
         if state["shapes"] is not None and self._graph is None:

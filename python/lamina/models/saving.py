@@ -28,7 +28,7 @@ MAX_DEPTH = 100
 MAX_JSON = 64 << 20
 """How long the description of a model may be, in characters."""
 
-WEIGHTS, OPTIMIZER = "weights/", "optimizer/"
+WEIGHTS, OPTIMIZER, CALLBACKS = "weights/", "optimizer/", "callbacks/"
 
 FOREIGN = {
     ".keras": "a zip archive of Keras",
@@ -111,13 +111,23 @@ def save_backup(model: Model, path: Path) -> None:
     training = model._training_state()
     optimizer: dict[str, Array] = training.pop("optimizer")
     schedule = isinstance(model.optimizer._rate, LearningRateSchedule)
+    callbacks: list[tuple[str, dict[str, Any]]] = []
+    kept: dict[str, Array] = {}
+    for number, (kind, attributes) in enumerate(model._called.states()):
+        plain = dict(attributes)
+        for name, value in attributes.items():
+            if isinstance(value, list):
+                plain[name] = [f"{CALLBACKS}{number}/{name}/{i}" for i in range(len(value))]
+                kept |= dict(zip(plain[name], value, strict=True))
+        callbacks.append((kind, plain))
     state = {
         "position": model._position(),
+        "callbacks": callbacks,
         "seed": model._seed,
         "learning_rate": None if schedule else model.optimizer.learning_rate,
         "training": training | {"slots": list(optimizer), "compile": None},
     }
-    tensors = {OPTIMIZER + key: array for key, array in optimizer.items()}
+    tensors = kept | {OPTIMIZER + key: array for key, array in optimizer.items()}
     _write(model, path, True, tensors, {"backup": json.dumps(state)})
 
 
@@ -135,6 +145,10 @@ def load_backup(model: Model, path: Path) -> None:
     _take_weights(model, tensors, metadata, path, skip_mismatch=False)
     training = state["training"]
     training["optimizer"] = {name: tensors[OPTIMIZER + name] for name in training["slots"]}
+    for _, attributes in state["callbacks"]:
+        for name, value in attributes.items():
+            if isinstance(value, list):
+                attributes[name] = [tensors[key] for key in value]
     model._resume(state)
 
 

@@ -55,6 +55,7 @@ class Trainer(Layer):
         self._batch = 0  # how many batches of the epoch are done
         self._epoch_begin: dict[str, int] = {}
         self._resumed: Mapping[str, Any] | None = None  # where `fit` is to go on
+        self._called: Any = None  # the callbacks while `fit` runs
         self._holds_averages = False  # instead of the weights: between two swaps
 
     # ---- compile ----
@@ -212,6 +213,7 @@ class Trainer(Layer):
         self.stop_training = False
         logs: dict[str, Any] = {}
         self._resumed = None
+        self._called = called
         called.on_train_begin()
         order = self._next_order if shuffle else None
         resumed: Mapping[str, Any] | None = self._resumed
@@ -238,6 +240,7 @@ class Trainer(Layer):
         finally:
             self._run().finish_training()
             self._holds_averages = False
+            self._called = None
         called.on_train_end(logs)
         return self.history
 
