@@ -1,4 +1,5 @@
-//! Pooling of images with their channels last: the largest number or the mean of each window, channel by channel.
+//! Pooling of sequences, images and volumes with their channels last: the largest number or the mean of each window,
+//! channel by channel.
 //!
 //! Places outside the image do not count, neither as candidates nor in the number that a sum is divided by. The loops run
 //! over the channels of one place at a time and are compiled for the instruction set in use.
@@ -12,88 +13,134 @@ use crate::real::Real;
 /// Elements that one piece of work reads, about.
 const CHUNK: usize = 1 << 15;
 
-/// The sizes of a pooling. Pairs are (height, width).
+/// How windows lie along an axis.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pool2d {
+pub enum Windows {
+    /// As wide as `size`, `stride` from one to the next, the first one `padding` places before the input.
+    Sliding {
+        /// Places of a window.
+        size: usize,
+        /// From one window to the next.
+        stride: usize,
+        /// Places before the input that the first window covers.
+        padding: usize,
+    },
+    /// The axis in as many parts as the output has places, as even as can be. A place that lies in two parts is in both.
+    Parts,
+}
+
+impl Windows {
+    /// The one window of an axis that is not there.
+    pub const ONE: Self = Self::Sliding {
+        size: 1,
+        stride: 1,
+        padding: 0,
+    };
+}
+
+/// The sizes of a pooling over up to three axes; those in front that are not there have the size 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pool {
     /// Images.
     pub batch: usize,
     /// Size of an image.
-    pub input: [usize; 2],
+    pub input: [usize; 3],
     /// Channels.
     pub channels: usize,
-    /// Size of a window.
-    pub size: [usize; 2],
-    /// From one window to the next.
-    pub strides: [usize; 2],
-    /// Places before the image that the first window covers.
-    pub padding: [usize; 2],
+    /// Along each axis.
+    pub windows: [Windows; 3],
     /// Size of the output.
-    pub output: [usize; 2],
+    pub output: [usize; 3],
 }
 
-impl Pool2d {
+impl Pool {
     fn check(&self, x: usize, y: usize) {
-        let elements = |[h, w]: [usize; 2]| self.batch * h * w * self.channels;
+        let elements = |[d, h, w]: [usize; 3]| self.batch * d * h * w * self.channels;
         assert_eq!(x, elements(self.input), "{self:?}: length of the input");
         assert_eq!(y, elements(self.output), "{self:?}: length of the output");
     }
 
-    /// The places of the image in window `i`.
-    fn places(&self, axis: usize, i: usize) -> Range<usize> {
-        let start = i * self.strides[axis];
-        let end = start
-            .saturating_add(self.size[axis])
-            .saturating_sub(self.padding[axis]);
-        let start = start.saturating_sub(self.padding[axis]);
-        start..end.min(self.input[axis]).max(start)
+    /// Numbers of an image of these sizes.
+    fn image(&self, sizes: [usize; 3]) -> usize {
+        sizes.iter().product::<usize>() * self.channels
     }
 
-    /// Calls `visit` with each of `rows` output pixels' place in `rows` and its places in the images, from output row `first` on
-    /// (rows of all images counted through).
+    /// The places of the image in window `i`.
+    fn places(&self, axis: usize, i: usize) -> Range<usize> {
+        let (input, output) = (self.input[axis], self.output[axis]);
+        match self.windows[axis] {
+            Windows::Sliding {
+                size,
+                stride,
+                padding,
+            } => {
+                let end = (i * stride).saturating_add(size).saturating_sub(padding);
+                let start = (i * stride).saturating_sub(padding);
+                start..end.min(input).max(start)
+            }
+            Windows::Parts => i * input / output..((i + 1) * input).div_ceil(output),
+        }
+    }
+
+    /// Calls `visit` with each of `rows` output rows' pixels, their place in `rows` and in the images, from output row
+    /// `first` on (rows of all images counted through).
     #[inline(always)]
-    fn for_each_window(&self, first: usize, rows: usize, mut visit: impl FnMut(usize, Windows)) {
+    fn for_each_window(&self, first: usize, rows: usize, mut visit: impl FnMut(usize, &Window)) {
+        let [planes, lines, columns] = self.output;
+        let mut window = Window {
+            size: [self.input[1], self.input[2]],
+            ..Window::default()
+        };
         for r in 0..rows {
-            let (image, i) = ((first + r) / self.output[0], (first + r) % self.output[0]);
-            let vertical = self.places(0, i);
-            for j in 0..self.output[1] {
-                let windows = Windows {
-                    first_row: image * self.input[0] + vertical.start,
-                    rows: vertical.len(),
-                    columns: self.places(1, j),
-                    width: self.input[1],
-                };
-                visit(r * self.output[1] + j, windows);
+            let (plane, line) = ((first + r) / lines, (first + r) % lines);
+            let image = plane / planes * self.input[0];
+            let inside = self.places(0, plane % planes);
+            window.planes = image + inside.start..image + inside.end;
+            window.lines = self.places(1, line);
+            for j in 0..columns {
+                window.columns = self.places(2, j);
+                visit(r * columns + j, &window);
             }
         }
     }
 
     /// Output rows of one piece of work.
     fn rows_together(&self) -> usize {
-        let window = self.size[0].min(self.input[0]) * self.size[1].min(self.input[1]);
-        let row = self.output[1] * self.channels * window;
+        let window: usize = (0..3)
+            .map(|axis| self.places(axis, self.output[axis] / 2).len().max(1))
+            .product();
+        let row = self.output[2] * self.channels * window;
         (CHUNK / row.max(1)).max(1)
     }
 }
 
-/// The places of one window.
-struct Windows {
-    first_row: usize,
-    rows: usize,
+/// The places of one window: planes of all images counted through, lines and columns.
+#[derive(Default)]
+struct Window {
+    planes: Range<usize>,
+    lines: Range<usize>,
     columns: Range<usize>,
-    width: usize,
+    /// Lines and columns of an image.
+    size: [usize; 2],
 }
 
-impl Windows {
+impl Window {
     fn len(&self) -> usize {
-        self.rows * self.columns.len()
+        self.planes.len() * self.lines.len() * self.columns.len()
     }
 
-    /// The numbers of the pixels, row by row.
+    /// Calls `visit` with the numbers of the pixels, line by line.
     #[inline(always)]
-    fn pixels(&self) -> impl Iterator<Item = usize> {
-        let (columns, width) = (self.columns.clone(), self.width);
-        (self.first_row..self.first_row + self.rows)
-            .flat_map(move |row| columns.clone().map(move |column| row * width + column))
+    fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
+        let [lines, columns] = self.size;
+        for plane in self.planes.clone() {
+            for line in self.lines.clone() {
+                let line = (plane * lines + line) * columns;
+                for column in self.columns.clone() {
+                    visit(line + column);
+                }
+            }
+        }
     }
 }
 
@@ -101,7 +148,7 @@ impl Windows {
 ///
 /// # Panics
 /// If a length does not fit the sizes, as in all functions here.
-pub fn max_forward<F: Real>(pool: &Pool2d, x: &[F], y: &mut [F]) {
+pub fn max_forward<F: Real>(pool: &Pool, x: &[F], y: &mut [F]) {
     pool.check(x.len(), y.len());
     for_each_rows(pool, y, |first, y| {
         dispatch(MaxForward { pool, first, x, y })
@@ -109,8 +156,8 @@ pub fn max_forward<F: Real>(pool: &Pool2d, x: &[F], y: &mut [F]) {
 }
 
 /// Calls `work` with the number of the first row and the numbers of some rows of the output.
-fn for_each_rows<F: Real>(pool: &Pool2d, y: &mut [F], work: impl Fn(usize, &mut [F]) + Sync) {
-    let row = pool.output[1] * pool.channels;
+fn for_each_rows<F: Real>(pool: &Pool, y: &mut [F], work: impl Fn(usize, &mut [F]) + Sync) {
+    let row = pool.output[2] * pool.channels;
     if !y.is_empty() {
         let rows = pool.rows_together();
         parallel::for_each_chunk_mut(y, rows * row, |index, y| work(index * rows, y));
@@ -118,7 +165,7 @@ fn for_each_rows<F: Real>(pool: &Pool2d, y: &mut [F], work: impl Fn(usize, &mut 
 }
 
 struct MaxForward<'a, F> {
-    pool: &'a Pool2d,
+    pool: &'a Pool,
     first: usize,
     x: &'a [F],
     y: &'a mut [F],
@@ -131,26 +178,22 @@ impl<F: Real> Kernel for MaxForward<'_, F> {
     fn run<S: Simd>(self, _: S) {
         let (pool, x) = (self.pool, self.x);
         let channels = pool.channels;
-        let rows = self.y.len() / (pool.output[1] * channels);
+        let rows = self.y.len() / (pool.output[2] * channels);
         pool.for_each_window(self.first, rows, |at, window| {
             let y = &mut self.y[at * channels..][..channels];
-            for (i, pixel) in window.pixels().enumerate() {
-                let x = &x[pixel * channels..][..channels];
-                if i == 0 {
-                    y.copy_from_slice(x);
-                } else {
-                    for (y, &x) in y.iter_mut().zip(x) {
-                        *y = if (x > *y) | x.is_nan() { x } else { *y };
-                    }
+            y.fill(-F::INFINITY);
+            window.for_each_pixel(|pixel| {
+                for (y, &x) in y.iter_mut().zip(&x[pixel * channels..]) {
+                    *y = if (x > *y) | x.is_nan() { x } else { *y };
                 }
-            }
+            });
         });
     }
 }
 
 /// `dx = dy` at the first place of each window that gave its maximum, 0 elsewhere; added to `dx` if `accumulate`.
 pub fn max_backward<F: Real>(
-    pool: &Pool2d,
+    pool: &Pool,
     (x, y): (&[F], &[F]),
     dy: &[F],
     accumulate: bool,
@@ -159,9 +202,9 @@ pub fn max_backward<F: Real>(
     pool.check(x.len(), y.len());
     pool.check(dx.len(), dy.len());
     for_each_images(pool, accumulate, dx, |images, dx| {
-        let input = images.start * pool.input[0] * pool.input[1] * pool.channels;
-        let row = pool.output[1] * pool.channels;
-        let rows = images.start * pool.output[0] * row..images.end * pool.output[0] * row;
+        let input = images.start * pool.image(pool.input);
+        let output = pool.image(pool.output);
+        let rows = images.start * output..images.end * output;
         dispatch(MaxBackward {
             pool,
             x: &x[input..][..dx.len()],
@@ -174,12 +217,12 @@ pub fn max_backward<F: Real>(
 
 /// Calls `work` with some images and their part of `dx`, which is cleared unless it accumulates.
 fn for_each_images<F: Real>(
-    pool: &Pool2d,
+    pool: &Pool,
     accumulate: bool,
     dx: &mut [F],
     work: impl Fn(Range<usize>, &mut [F]) + Sync,
 ) {
-    let image = pool.input[0] * pool.input[1] * pool.channels;
+    let image = pool.image(pool.input);
     if dx.is_empty() {
         return;
     }
@@ -194,7 +237,7 @@ fn for_each_images<F: Real>(
 }
 
 struct MaxBackward<'a, F> {
-    pool: &'a Pool2d,
+    pool: &'a Pool,
     x: &'a [F],
     y: &'a [F],
     dy: &'a [F],
@@ -209,7 +252,7 @@ impl<F: Real> Kernel for MaxBackward<'_, F> {
         /// Channels whose gradient is on its way at once.
         const BLOCK: usize = 64;
         let channels = self.pool.channels;
-        let rows = self.dy.len() / (self.pool.output[1] * channels).max(1);
+        let rows = self.dy.len() / (self.pool.output[2] * channels).max(1);
         let mut left = [F::ZERO; BLOCK];
         self.pool.for_each_window(0, rows, |at, window| {
             for first in (0..channels).step_by(BLOCK) {
@@ -217,7 +260,7 @@ impl<F: Real> Kernel for MaxBackward<'_, F> {
                 let y = &self.y[at * channels + first..][..block];
                 // What no place has taken yet; the first place that equals the maximum takes it.
                 left[..block].copy_from_slice(&self.dy[at * channels + first..][..block]);
-                for pixel in window.pixels() {
+                window.for_each_pixel(|pixel| {
                     let place = pixel * channels + first;
                     let x = &self.x[place..][..block];
                     let dx = &mut self.dx[place..][..block];
@@ -226,14 +269,14 @@ impl<F: Real> Kernel for MaxBackward<'_, F> {
                         *dx += if hit { *left } else { F::ZERO };
                         *left = if hit { F::ZERO } else { *left };
                     }
-                }
+                });
             }
         });
     }
 }
 
 /// `y = ` the mean of each window.
-pub fn average_forward<F: Real>(pool: &Pool2d, x: &[F], y: &mut [F]) {
+pub fn average_forward<F: Real>(pool: &Pool, x: &[F], y: &mut [F]) {
     pool.check(x.len(), y.len());
     for_each_rows(pool, y, |first, y| {
         dispatch(AverageForward { pool, first, x, y });
@@ -241,7 +284,7 @@ pub fn average_forward<F: Real>(pool: &Pool2d, x: &[F], y: &mut [F]) {
 }
 
 struct AverageForward<'a, F> {
-    pool: &'a Pool2d,
+    pool: &'a Pool,
     first: usize,
     x: &'a [F],
     y: &'a mut [F],
@@ -254,15 +297,15 @@ impl<F: Real> Kernel for AverageForward<'_, F> {
     fn run<S: Simd>(self, _: S) {
         let (pool, x) = (self.pool, self.x);
         let channels = pool.channels;
-        let rows = self.y.len() / (pool.output[1] * channels);
+        let rows = self.y.len() / (pool.output[2] * channels);
         pool.for_each_window(self.first, rows, |at, window| {
             let y = &mut self.y[at * channels..][..channels];
             y.fill(F::ZERO);
-            for pixel in window.pixels() {
+            window.for_each_pixel(|pixel| {
                 for (y, &x) in y.iter_mut().zip(&x[pixel * channels..]) {
                     *y += x;
                 }
-            }
+            });
             let count = F::of_usize(window.len().max(1));
             y.iter_mut().for_each(|y| *y /= count);
         });
@@ -270,17 +313,17 @@ impl<F: Real> Kernel for AverageForward<'_, F> {
 }
 
 /// `dx = ` each window's `dy` shared out evenly among its places; added to `dx` if `accumulate`.
-pub fn average_backward<F: Real>(pool: &Pool2d, dy: &[F], accumulate: bool, dx: &mut [F]) {
+pub fn average_backward<F: Real>(pool: &Pool, dy: &[F], accumulate: bool, dx: &mut [F]) {
     pool.check(dx.len(), dy.len());
     for_each_images(pool, accumulate, dx, |images, dx| {
-        let image = pool.output[0] * pool.output[1] * pool.channels;
+        let image = pool.image(pool.output);
         let dy = &dy[images.start * image..images.end * image];
         dispatch(AverageBackward { pool, dy, dx });
     });
 }
 
 struct AverageBackward<'a, F> {
-    pool: &'a Pool2d,
+    pool: &'a Pool,
     dy: &'a [F],
     dx: &'a mut [F],
 }
@@ -291,15 +334,15 @@ impl<F: Real> Kernel for AverageBackward<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let channels = self.pool.channels;
-        let rows = self.dy.len() / (self.pool.output[1] * channels).max(1);
+        let rows = self.dy.len() / (self.pool.output[2] * channels).max(1);
         self.pool.for_each_window(0, rows, |at, window| {
             let dy = &self.dy[at * channels..][..channels];
             let count = F::of_usize(window.len().max(1));
-            for pixel in window.pixels() {
+            window.for_each_pixel(|pixel| {
                 for (dx, &dy) in self.dx[pixel * channels..].iter_mut().zip(dy) {
                     *dx += dy / count;
                 }
-            }
+            });
         });
     }
 }
@@ -312,15 +355,21 @@ mod tests {
     const NAN: f64 = f64::NAN;
 
     /// One channel, 3 x 3 windows at stride 2 over 4 x 4 with padding "same": 0 before and 1 after.
-    const SAME: Pool2d = Pool2d {
+    const SAME: Pool = Pool {
         batch: 1,
-        input: [4, 4],
+        input: [1, 4, 4],
         channels: 1,
-        size: [3, 3],
-        strides: [2, 2],
-        padding: [0, 0],
-        output: [2, 2],
+        windows: [Windows::ONE, sliding(3, 2, 0), sliding(3, 2, 0)],
+        output: [1, 2, 2],
     };
+
+    const fn sliding(size: usize, stride: usize, padding: usize) -> Windows {
+        Windows::Sliding {
+            size,
+            stride,
+            padding,
+        }
+    }
 
     #[test]
     fn maximum_keeps_nan_and_minus_infinity_and_ignores_the_border() {
@@ -340,10 +389,10 @@ mod tests {
 
     #[test]
     fn the_first_of_equal_maxima_gets_the_gradient() {
-        let pool = Pool2d {
-            input: [2, 4],
-            size: [2, 2],
-            output: [1, 2],
+        let pool = Pool {
+            input: [1, 2, 4],
+            windows: [Windows::ONE, sliding(2, 2, 0), sliding(2, 2, 0)],
+            output: [1, 1, 2],
             ..SAME
         };
         let x = [
@@ -377,29 +426,46 @@ mod tests {
     }
 
     #[test]
-    fn windows_of_many_channels_match_plain_loops() {
-        let pool = Pool2d {
-            batch: 3,
-            input: [7, 6],
-            channels: 70,
-            size: [3, 2],
-            strides: [2, 1],
-            padding: [1, 0],
-            output: [4, 6],
+    fn parts_cover_an_axis_evenly() {
+        let pool = Pool {
+            input: [1, 1, 8],
+            windows: [Windows::ONE, Windows::ONE, Windows::Parts],
+            output: [1, 1, 3],
+            ..SAME
         };
-        let x = Array::random(&[3, 7, 6, 70], 1).values;
-        let len = 3 * 4 * 6 * 70;
+        assert_eq!([0, 1, 2].map(|i| pool.places(2, i)), [0..3, 2..6, 5..8]);
+        let more = Pool {
+            input: [1, 1, 2],
+            ..pool
+        };
+        assert_eq!([0, 1, 2].map(|i| more.places(2, i)), [0..1, 0..2, 1..2]);
+    }
+
+    #[test]
+    fn windows_of_many_channels_match_plain_loops() {
+        let pool = Pool {
+            batch: 3,
+            input: [4, 7, 6],
+            channels: 70,
+            windows: [Windows::Parts, sliding(3, 2, 1), sliding(2, 1, 0)],
+            output: [3, 4, 6],
+        };
+        let x = Array::random(&[3, 4, 7, 6, 70], 1).values;
+        let len = 3 * 3 * 4 * 6 * 70;
         let (mut largest, mut mean) = (vec![0.0; len], vec![0.0; len]);
         max_forward(&pool, &x, &mut largest);
         average_forward(&pool, &x, &mut mean);
         for (at, (&largest, &mean)) in largest.iter().zip(&mean).enumerate() {
-            let (c, j, i, n) = (at % 70, at / 70 % 6, at / 420 % 4, at / 1680);
-            let places = (0..3).flat_map(|a| (0..2).map(move |b| (2 * i + a, j + b)));
-            let values: Vec<f64> = places
-                .filter_map(|(u, v)| Some((u.checked_sub(1)?, v)))
-                .filter(|&(u, v)| u < 7 && v < 6)
-                .map(|(u, v)| x[((n * 7 + u) * 6 + v) * 70 + c])
-                .collect();
+            let (c, j, i) = (at % 70, at / 70 % 6, at / 420 % 4);
+            let (d, n) = (at / 1680 % 3, at / 5040);
+            let mut values = Vec::new();
+            for plane in [d, d + 1] {
+                for line in (2 * i).saturating_sub(1)..(2 * i + 2).min(7) {
+                    for column in j..(j + 2).min(6) {
+                        values.push(x[(((n * 4 + plane) * 7 + line) * 6 + column) * 70 + c]);
+                    }
+                }
+            }
             assert_eq!(largest, values.iter().copied().fold(f64::MIN, f64::max));
             let expected = values.iter().sum::<f64>() / values.len() as f64;
             assert!((mean - expected).abs() < 1e-15);

@@ -16,6 +16,7 @@ use crate::shape::Shape;
 pub mod activation;
 pub mod attention;
 pub mod batch_normalization;
+pub mod borders;
 pub mod concatenate;
 pub mod convolution;
 mod data_format;
@@ -25,7 +26,6 @@ pub mod dropout;
 pub mod einsum_dense;
 pub mod embedding;
 pub mod flatten;
-pub mod global_pooling2d;
 pub mod grouped_attention;
 pub mod gru;
 pub mod identity;
@@ -36,7 +36,7 @@ pub mod masking;
 pub mod merging;
 pub mod multi_head_attention;
 pub mod noise;
-pub mod pooling2d;
+pub mod pooling;
 pub mod prelu;
 pub mod rearranging;
 pub mod rectifiers;
@@ -46,6 +46,7 @@ pub mod reverse;
 pub mod simple_rnn;
 mod sliding;
 pub mod spatial_dropout;
+pub mod up_sampling;
 
 /// A layer whose fields are its configuration.
 pub trait Configured: DeserializeOwned {
@@ -87,11 +88,19 @@ macro_rules! registry {
 registry! {
     "Activation" => activation::Activation,
     "ActivityRegularization" => identity::ActivityRegularization,
+    "AdaptiveAveragePooling1D" => pooling::AdaptiveAveragePooling<1>,
+    "AdaptiveAveragePooling2D" => pooling::AdaptiveAveragePooling<2>,
+    "AdaptiveAveragePooling3D" => pooling::AdaptiveAveragePooling<3>,
+    "AdaptiveMaxPooling1D" => pooling::AdaptiveMaxPooling<1>,
+    "AdaptiveMaxPooling2D" => pooling::AdaptiveMaxPooling<2>,
+    "AdaptiveMaxPooling3D" => pooling::AdaptiveMaxPooling<3>,
     "Add" => merging::Add,
     "AdditiveAttention" => attention::Attention<true>,
     "Attention" => attention::Attention<false>,
     "Average" => merging::Average,
-    "AveragePooling2D" => pooling2d::AveragePooling2D,
+    "AveragePooling1D" => pooling::AveragePooling<1>,
+    "AveragePooling2D" => pooling::AveragePooling<2>,
+    "AveragePooling3D" => pooling::AveragePooling<3>,
     "BatchNormalization" => batch_normalization::BatchNormalization,
     "Concatenate" => concatenate::Concatenate,
     "Conv1D" => convolution::Convolution<1>,
@@ -100,6 +109,9 @@ registry! {
     "Conv2DTranspose" => convolution::TransposedConvolution<2>,
     "Conv3D" => convolution::Convolution<3>,
     "Conv3DTranspose" => convolution::TransposedConvolution<3>,
+    "Cropping1D" => borders::Cropping<1>,
+    "Cropping2D" => borders::Cropping<2>,
+    "Cropping3D" => borders::Cropping<3>,
     "Dense" => dense::Dense,
     "DepthwiseConv1D" => convolution::DepthwiseConvolution<1>,
     "DepthwiseConv2D" => convolution::DepthwiseConvolution<2>,
@@ -112,15 +124,22 @@ registry! {
     "GRU" => gru::Gru,
     "GaussianDropout" => noise::GaussianDropout,
     "GaussianNoise" => noise::GaussianNoise,
-    "GlobalAveragePooling2D" => global_pooling2d::GlobalAveragePooling2D,
     "GroupedAttention" => grouped_attention::GroupedAttention,
+    "GlobalAveragePooling1D" => pooling::GlobalAveragePooling<1>,
+    "GlobalAveragePooling2D" => pooling::GlobalAveragePooling<2>,
+    "GlobalAveragePooling3D" => pooling::GlobalAveragePooling<3>,
+    "GlobalMaxPooling1D" => pooling::GlobalMaxPooling<1>,
+    "GlobalMaxPooling2D" => pooling::GlobalMaxPooling<2>,
+    "GlobalMaxPooling3D" => pooling::GlobalMaxPooling<3>,
     "Identity" => identity::Identity,
     "InputLayer" => input_layer::InputLayer,
     "LSTM" => lstm::Lstm,
     "LayerNormalization" => layer_normalization::LayerNormalization,
     "LeakyReLU" => rectifiers::LeakyReLU,
     "Masking" => masking::Masking,
-    "MaxPooling2D" => pooling2d::MaxPooling2D,
+    "MaxPooling1D" => pooling::MaxPooling<1>,
+    "MaxPooling2D" => pooling::MaxPooling<2>,
+    "MaxPooling3D" => pooling::MaxPooling<3>,
     "Maximum" => merging::Maximum,
     "Minimum" => merging::Minimum,
     "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
@@ -140,4 +159,10 @@ registry! {
     "SpatialDropout2D" => spatial_dropout::SpatialDropout<2>,
     "SpatialDropout3D" => spatial_dropout::SpatialDropout<3>,
     "Subtract" => merging::Subtract,
+    "UpSampling1D" => up_sampling::UpSampling<1>,
+    "UpSampling2D" => up_sampling::UpSampling<2>,
+    "UpSampling3D" => up_sampling::UpSampling<3>,
+    "ZeroPadding1D" => borders::ZeroPadding<1>,
+    "ZeroPadding2D" => borders::ZeroPadding<2>,
+    "ZeroPadding3D" => borders::ZeroPadding<3>,
 }

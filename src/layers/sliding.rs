@@ -81,6 +81,13 @@ pub(super) fn at_least<const N: usize>(
     Ok(sizes)
 }
 
+/// The sizes of one to three axes, those in front that are not there filled up.
+pub(super) fn three(sizes: &[usize], missing: usize) -> [usize; 3] {
+    let mut all = [missing; 3];
+    all[3 - sizes.len()..].copy_from_slice(sizes);
+    all
+}
+
 /// A window over `N` axes and how it slides.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sliding<const N: usize> {

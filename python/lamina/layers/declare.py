@@ -156,9 +156,13 @@ def _bind(cls: type, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str,
 
 
 def _sizes(value: Any) -> Any:
-    """A list of sizes or axes as a tuple: what a file's JSON gives back is what was put in."""
-    is_sizes = isinstance(value, list) and all(isinstance(size, int | None) for size in value)
-    return tuple(value) if is_sizes else value
+    """Lists of sizes or axes, or of pairs of them, as tuples: what a file's JSON gives back is what
+    was put in."""
+    if not isinstance(value, list | tuple):
+        return value
+    items = tuple(tuple(item) if isinstance(item, list) else item for item in value)
+    flat = [part for item in items for part in (item if isinstance(item, tuple) else (item,))]
+    return items if all(isinstance(part, int | None) for part in flat) else value
 
 
 def _signature(fields: Mapping[str, Field]) -> inspect.Signature:

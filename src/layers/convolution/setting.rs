@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer};
 use crate::config::Integers;
 use crate::error::{Error, Result};
 use crate::kernels::conv::Conv3d;
-use crate::layers::sliding::{Padding, Sliding, positive};
+use crate::layers::sliding::{Padding, Sliding, positive, three};
 use crate::shape::Shape;
 
 pub(super) fn ones() -> Integers {
@@ -99,13 +99,6 @@ pub(super) fn shape<const RANK: usize>(
     Shape::new(all)
 }
 
-/// Sizes of the axes behind `front` for those that are not there.
-pub(super) fn three<const RANK: usize>(sizes: [usize; RANK], front: usize) -> [usize; 3] {
-    let mut all = [front; 3];
-    all[3 - RANK..].copy_from_slice(&sizes);
-    all
-}
-
 /// All sizes of the sums from an input to an output that are known.
 pub(super) fn sums<const RANK: usize>(
     sliding: &Sliding<RANK>,
@@ -118,14 +111,14 @@ pub(super) fn sums<const RANK: usize>(
     let before: [usize; RANK] = std::array::from_fn(|axis| sliding.before(axis, size[axis]));
     Conv3d {
         batch: input[0],
-        input: three(size, 1),
+        input: three(&size, 1),
         channels: input[RANK + 1],
-        kernel: three(sliding.size, 1),
+        kernel: three(&sliding.size, 1),
         filters: output[RANK + 1],
         groups,
-        strides: three(sliding.strides, 1),
-        dilation: three(sliding.dilation, 1),
-        padding: three(before, 0),
-        output: three(axes(output), 1),
+        strides: three(&sliding.strides, 1),
+        dilation: three(&sliding.dilation, 1),
+        padding: three(&before, 0),
+        output: three(&axes(output), 1),
     }
 }

@@ -13,7 +13,7 @@
 use serde::Deserialize;
 
 use super::ending::Ending;
-use super::setting::{channels, check_positive, check_steps, ones, shape, sliding, three, yes};
+use super::setting::{channels, check_positive, check_steps, ones, shape, sliding, yes};
 use crate::config::Integers;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
@@ -23,7 +23,7 @@ use crate::kernels::conv::Conv3d;
 use crate::kernels::gemm::Epilogue;
 use crate::layer::{Backward, Forward, Layer, Mode, Scratch};
 use crate::layers::data_format::DataFormat;
-use crate::layers::sliding::{Padding, Sliding, at_least, wrong_rank};
+use crate::layers::sliding::{Padding, Sliding, at_least, three, wrong_rank};
 use crate::layers::{Configured, only_input};
 use crate::parallel::for_each_chunk_mut;
 use crate::param::ParamSpec;
@@ -121,15 +121,15 @@ impl<const RANK: usize> TransposedConvolution<RANK> {
         }
         Ok(Conv3d {
             batch: input[0],
-            input: three(axes(output), 1),
+            input: three(&axes(output), 1),
             channels: self.filters,
-            kernel: three(sliding.size, 1),
+            kernel: three(&sliding.size, 1),
             filters: input[RANK + 1],
             groups: 1,
-            strides: three(sliding.strides, 1),
-            dilation: three(sliding.dilation, 1),
-            padding: three(padding, 0),
-            output: three(axes(input), 1),
+            strides: three(&sliding.strides, 1),
+            dilation: three(&sliding.dilation, 1),
+            padding: three(&padding, 0),
+            output: three(&axes(input), 1),
         })
     }
 

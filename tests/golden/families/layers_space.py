@@ -1,11 +1,101 @@
 """Layers that move or summarise space, and layers whose channels come first."""
 
+import numpy as np
+
 from layer_case import add_layer_case, normal
 
 
 def fill(family):
     """Add the cases of layers over sequences, images and volumes."""
+    _borders(family)
+    _up_sampling(family)
+    _poolings(family)
     _channels_first(family)
+
+
+SPACES = {1: (2, 7, 3), 2: (2, 5, 6, 2), 3: (1, 4, 5, 3, 2)}
+"""An input of each rank."""
+
+
+def _borders(family):
+    first = {"data_format": "channels_first"}
+
+    def add(kind, name, config, rank):
+        x = normal(f"borders {rank}", *SPACES[rank])
+        add_layer_case(family, f"{kind.lower()}_{name}", kind, config, [x])
+
+    pairs = {1: [2, 1], 2: [[0, 2], [1, 3]], 3: [[1, 0], [0, 2], [1, 1]]}
+    for rank, pair in pairs.items():
+        add(f"ZeroPadding{rank}D", "default", {}, rank)
+        add(f"ZeroPadding{rank}D", "one", {"padding": 2}, rank)
+        add(f"ZeroPadding{rank}D", "pairs", {"padding": pair}, rank)
+        add(f"ZeroPadding{rank}D", "channels_first", {"padding": pair, **first}, rank)
+        add(f"Cropping{rank}D", "default", {}, rank)
+        add(f"Cropping{rank}D", "one", {"cropping": 1}, rank)
+        add(f"Cropping{rank}D", "pairs", {"cropping": pair}, rank)
+        if rank > 1:
+            pair = [[1, 0]] * rank
+            add(f"Cropping{rank}D", "channels_first", {"cropping": pair, **first}, rank)
+            symmetric = [1, 2, 0][:rank]
+            add(f"ZeroPadding{rank}D", "symmetric", {"padding": symmetric}, rank)
+            symmetric = [0, 2, 1][:rank]
+            add(f"Cropping{rank}D", "symmetric", {"cropping": symmetric}, rank)
+
+
+def _up_sampling(family):
+    first = {"data_format": "channels_first"}
+
+    def add(name, config, rank):
+        kind = f"UpSampling{rank}D"
+        x = normal(f"up {rank}", *SPACES[rank])
+        add_layer_case(family, f"{kind.lower()}_{name}", kind, config, [x])
+
+    for rank in SPACES:
+        add("default", {}, rank)
+    add("three", {"size": 3}, 1)
+    add("every_axis", {"size": [1, 3]}, 2)
+    add("every_axis", {"size": [3, 1, 2]}, 3)
+    add("channels_first", {"size": [2, 1], **first}, 2)
+    add("channels_first", {"size": [1, 2, 1], **first}, 3)
+    for interpolation in ["bilinear", "bicubic", "lanczos3", "lanczos5"]:
+        add(interpolation, {"size": [2, 3], "interpolation": interpolation}, 2)
+        config = {"size": [4, 1], "interpolation": interpolation, **first}
+        add(f"{interpolation}_channels_first", config, 2)
+
+
+def _poolings(family):
+    def add(kind, name, config, rank, **kwargs):
+        x = normal(f"pooling {rank}", *SPACES[rank])
+        add_layer_case(family, f"{kind.lower()}_{name}", kind, config, [x], **kwargs)
+
+    for rank in SPACES:
+        whole = list(SPACES[rank][1:-1])
+        first = {"data_format": "channels_first"}
+        for short in ["Max", "Average"]:
+            kind = f"{short}Pooling{rank}D"
+            add(kind, "two", {"pool_size": 2}, rank)
+            add(kind, "same", {"pool_size": 2, "padding": "same"}, rank)
+            overlapping = {"pool_size": 3, "strides": 2, "padding": "same"}
+            add(kind, "overlapping", overlapping, rank)
+            add(kind, "step_one", {"pool_size": 2, "strides": 1}, rank)
+            add(kind, "whole", {"pool_size": whole}, rank)
+            sizes = {"pool_size": [3, 2, 1][:rank], "strides": [1, 3, 2][:rank]}
+            add(kind, "every_axis", sizes, rank)
+            add(kind, "channels_first", {"pool_size": 2, "padding": "same", **first}, rank)
+            add(f"Global{kind}", "default", {}, rank)
+            add(f"Global{kind}", "keepdims", {"keepdims": True}, rank)
+            add(f"Global{kind}", "channels_first", {"keepdims": True, **first}, rank)
+            add(f"Adaptive{kind}", "two", {"output_size": 2}, rank)
+            add(f"Adaptive{kind}", "three", {"output_size": [3, 4, 1][:rank]}, rank)
+            add(f"Adaptive{kind}", "more", {"output_size": [8, 3, 4][:rank]}, rank)
+            add(f"Adaptive{kind}", "channels_first", {"output_size": 2, **first}, rank)
+    kind = "GlobalAveragePooling1D"
+    mask = np.array([[True] * 4 + [False] * 3, [False, True, False, True, True, True, False]])
+    add(kind, "mask", {}, 1, tensors={"mask": mask})
+    add(kind, "mask_keepdims", {"keepdims": True}, 1, tensors={"mask": mask})
+    mask = np.array([[True, False, True], [False, True, True]])
+    first = {"data_format": "channels_first"}
+    add(kind, "mask_channels_first", first, 1, tensors={"mask": mask})
 
 
 def _channels_first(family):
@@ -21,6 +111,20 @@ def _channels_first(family):
     add("conv2d_same", "Conv2D", {**conv, "padding": "same", "strides": 2, "activation": "tanh"})
     dilated = {"filters": 6, "kernel_size": 2, "groups": 3, "dilation_rate": [2, 1]}
     add("conv2d_groups", "Conv2D", {**dilated, "use_bias": False})
+    kernel = {"filters": 3, "kernel_size": 2}
+    same = {**kernel, "padding": "same", "strides": 2}
+    for rank in (1, 3):
+        inputs = normal("channels first", 2, 2, *(5, 4, 3)[:rank])
+        add(f"conv{rank}d", f"Conv{rank}D", {**same, "activation": "relu"}, inputs)
+    for rank in (1, 2, 3):
+        inputs = normal("channels first", 1, 2, *(3, 4, 2)[:rank])
+        add(f"conv{rank}d_transpose", f"Conv{rank}DTranspose", same, inputs)
+    add("conv1d_causal", "Conv1D", {**kernel, "padding": "causal"}, normal("causal", 2, 2, 5))
+    for rank in (1, 2):
+        inputs = normal("channels first", 2, 2, *(5, 4)[:rank])
+        depthwise = {"kernel_size": 2, "depth_multiplier": 2, "padding": "same"}
+        add(f"depthwise_conv{rank}d", f"DepthwiseConv{rank}D", depthwise, inputs)
+        add(f"separable_conv{rank}d", f"SeparableConv{rank}D", same, inputs)
     for kind, short in [("MaxPooling2D", "max"), ("AveragePooling2D", "average")]:
         add(f"{short}_pooling2d", kind, {"pool_size": 2})
         add(f"{short}_pooling2d_same", kind, {"pool_size": [3, 2], "padding": "same", "strides": 2})
