@@ -111,6 +111,23 @@ def test_it_goes_on_behind_the_last_batch_of_an_epoch(tmp_path):
     assert rest == seen
 
 
+def test_metrics_of_several_numbers_go_on_too(tmp_path):
+    def run(extra=()):
+        model = make()
+        model.compile("adam", "categorical_crossentropy", metrics=["accuracy", "auc", "f1_score"])
+        targets = lamina.utils.to_categorical(Y, 3)
+        return model.fit(X, targets, 8, 2, verbose=0, callbacks=list(extra)).history
+
+    seen = run()
+    for cut in (3, 5):
+        with pytest.raises(RuntimeError):
+            run([callbacks.BackupAndRestore(tmp_path, 1), PowerCut(cut + 1)])
+        rest = run([callbacks.BackupAndRestore(tmp_path, 1)])
+        assert {name: np.array(values).tolist() for name, values in rest.items()} == {
+            name: np.array(values).tolist() for name, values in seen.items()
+        }
+
+
 def test_a_cut_may_come_again_and_again(tmp_path):
     whole, _ = fit(arrays)
     backup = callbacks.BackupAndRestore(tmp_path, save_freq=1)

@@ -6,6 +6,8 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lamina import _core, _tree
 from lamina._arrays import Array
 from lamina.models.batches import Batches, Source
@@ -44,7 +46,10 @@ def run_epoch(
     done, logs = 0, None
     if resumed is not None and resumed["batch"]:
         model._batch = done = resumed["batch"]
-        logs = resumed["logs"]
+        logs = {
+            name: np.array(value) if isinstance(value, list) else value
+            for name, value in resumed["logs"].items()
+        }
         runner.set_metrics_state(resumed["metrics"])
     for batches in data:
         arrays, at = batches.arrays, batches.first

@@ -7,6 +7,8 @@ import numbers
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from lamina import _core, _tree, optimizers
 from lamina import callbacks as callbacks_module
 from lamina._arrays import Array
@@ -356,10 +358,11 @@ class Trainer(Layer):
     def _position(self) -> dict[str, Any]:
         """Where `fit` is, for `_resumed` of a later one; plain numbers, lists and dicts."""
         runner = self._run()
+        logs = self._current_plan().logs(runner.results())
         return self._epoch_begin | {
             "batch": self._batch,
             "metrics": runner.metrics_state(),
-            "logs": self._current_plan().logs(runner.results()),
+            "logs": {name: np.asarray(value).tolist() for name, value in logs.items()},
         }
 
     def _swap_averages(self) -> None:
