@@ -265,6 +265,30 @@ fn averages_start_at_the_weights_and_overwrite_them_in_time() {
 }
 
 #[test]
+fn averages_and_weights_change_places_and_back() {
+    let config = json!({"learning_rate": 1.0, "use_ema": true, "ema_momentum": 0.5});
+    let segments = [small_segment(None)];
+    let (mut fresh, _) = small(config.clone(), None, &[]);
+    let mut start = [1.0, -2.0];
+    assert!(fresh.swap_averages(&mut start, &segments).unwrap());
+    assert_near(&[start], &[[1.0, -2.0]]); // no step yet: an average is the weight itself
+
+    let (mut state, values) = small(config, None, &[[1.0, 0.0], [1.0, 0.0]]);
+    let mut last = values[1];
+    assert!(state.swap_averages(&mut last, &segments).unwrap());
+    assert_near(&[last], &[[-0.5, -2.0]]);
+    assert!(!state.swap_averages(&mut last, &segments).unwrap());
+    assert_near(&[last], &[[-1.0, -2.0]]);
+    state.swap_averages(&mut last, &segments).unwrap();
+    state.finalize(&mut last, &segments).unwrap(); // the averages, although they were there
+    assert_near(&[last], &[[-0.5, -2.0]]);
+
+    let (mut plain, _) = small(json!({}), None, &[]);
+    let error = plain.swap_averages(&mut last, &segments).unwrap_err();
+    assert!(error.to_string().contains("use_ema=True"), "{error}");
+}
+
+#[test]
 fn constraints_hold_after_each_step() {
     let (_, values) = small(
         json!({"learning_rate": 1.0}),
