@@ -229,6 +229,24 @@ impl<'a, F: Real> Views<'a, F> {
         // gives each out once per `Views`, of which there is one at a time (`Arena::views` borrows mutably).
         unsafe { std::slice::from_raw_parts_mut(self.base.as_ptr().add(block.offset), block.len) }
     }
+
+    /// Lends the pieces to `work`, after which piece `again` may be had once more: a layer around another one works on
+    /// what that has written.
+    ///
+    /// # Panics
+    /// If the piece was handed out before.
+    pub fn lend<R>(&mut self, again: usize, work: impl FnOnce(Views<'_, F>) -> R) -> R {
+        let taken = &self.layout.taken[again];
+        assert!(!taken.get(), "piece {again} was taken before");
+        // What `work` takes lives no longer than these views, so nothing of it is left when the piece is free again.
+        let result = work(Views {
+            base: self.base,
+            layout: self.layout,
+            life: PhantomData,
+        });
+        taken.set(false);
+        result
+    }
 }
 
 #[cfg(test)]
@@ -266,6 +284,15 @@ mod tests {
         let views = arena.views(&layout);
         let _first = views.write(0);
         let _second = views.write(0);
+    }
+
+    #[test]
+    fn a_lent_piece_comes_back() {
+        let mut arena = Arena::<f32>::new(16).unwrap();
+        let layout = Layout::new(vec![(block(0, 3), true)]);
+        let mut views = arena.views(&layout);
+        views.lend(0, |views| views.write(0).fill(2.0));
+        assert_eq!(views.write(0), [2.0; 3]);
     }
 
     #[test]

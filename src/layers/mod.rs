@@ -26,6 +26,7 @@ pub mod dropout;
 pub mod einsum_dense;
 pub mod embedding;
 pub mod flatten;
+pub mod group_normalization;
 pub mod grouped_attention;
 pub mod gru;
 pub mod identity;
@@ -36,6 +37,7 @@ pub mod masking;
 pub mod merging;
 pub mod multi_head_attention;
 pub mod noise;
+pub mod normalization;
 pub mod pooling;
 pub mod prelu;
 pub mod rearranging;
@@ -43,9 +45,12 @@ pub mod rectifiers;
 pub mod recurrent;
 pub mod reshape;
 pub mod reverse;
+pub mod scaled_rows;
 pub mod simple_rnn;
 mod sliding;
 pub mod spatial_dropout;
+pub mod spectral_normalization;
+mod turn;
 pub mod up_sampling;
 
 /// A layer whose fields are its configuration.
@@ -124,6 +129,7 @@ registry! {
     "GRU" => gru::Gru,
     "GaussianDropout" => noise::GaussianDropout,
     "GaussianNoise" => noise::GaussianNoise,
+    "GroupNormalization" => group_normalization::GroupNormalization,
     "GroupedAttention" => grouped_attention::GroupedAttention,
     "GlobalAveragePooling1D" => pooling::GlobalAveragePooling<1>,
     "GlobalAveragePooling2D" => pooling::GlobalAveragePooling<2>,
@@ -144,8 +150,10 @@ registry! {
     "Minimum" => merging::Minimum,
     "MultiHeadAttention" => multi_head_attention::MultiHeadAttention,
     "Multiply" => merging::Multiply,
+    "Normalization" => normalization::Normalization,
     "PReLU" => prelu::PReLU,
     "Permute" => rearranging::Permute,
+    "RMSNormalization" => scaled_rows::RmsNormalization,
     "ReLU" => rectifiers::ReLU,
     "RepeatVector" => rearranging::RepeatVector,
     "Rescaling" => rearranging::Rescaling,
@@ -158,7 +166,9 @@ registry! {
     "SpatialDropout1D" => spatial_dropout::SpatialDropout<1>,
     "SpatialDropout2D" => spatial_dropout::SpatialDropout<2>,
     "SpatialDropout3D" => spatial_dropout::SpatialDropout<3>,
+    "SpectralNormalization" => spectral_normalization::SpectralNormalization<F>,
     "Subtract" => merging::Subtract,
+    "UnitNormalization" => scaled_rows::UnitNormalization,
     "UpSampling1D" => up_sampling::UpSampling<1>,
     "UpSampling2D" => up_sampling::UpSampling<2>,
     "UpSampling3D" => up_sampling::UpSampling<3>,

@@ -87,7 +87,12 @@ def add_layer_case(
     )
     layer(*positional, **named)  # builds
     set_random_weights(layer, rng)
-    weights = layer.get_weights()
+    if hasattr(layer, "finalize_state"):
+        layer.finalize_state()  # Normalization keeps copies of its weights
+    weights = [
+        weight.astype(np.int64) if weight.dtype.kind == "i" else weight
+        for weight in layer.get_weights()
+    ]
     trainable = [v.value for v in layer.trainable_variables]
     state = [v.value for v in layer.non_trainable_variables]
 

@@ -30,6 +30,7 @@ FAMILIES = [
     "layers_convolution_more",
     "layers_attention",
     "layers_normalization",
+    "layers_normalization_more",
     "layers_core",
     "layers_elementwise",
     "layers_space",

@@ -11,7 +11,8 @@ that is, the shape of the input with its batch axis, and how the layer is made. 
 - arguments of the call: `call={"mask": MASK, "initial_state": [numbers(2, 3)]}`. Floating arrays
   in it have their gradients checked as well, others (ids, masks) do not;
 - `training="random"` for layers that draw numbers in training, `"statistics"` for those that look
-  at the whole batch; without it, training and inference must agree;
+  at the whole batch, `"state"` for those that only keep something; without it, training and
+  inference must agree;
 - `rough=True` if the output jumps or has corners everywhere, so that differences are no check.
 """
 
@@ -264,6 +265,9 @@ ROWS = [
     row((2, 3, 4), lambda: layers.GlobalMaxPooling1D("channels_first", keepdims=True)),
     row((2, 4, 6, 3), lambda: layers.GlobalMaxPooling2D(keepdims=True)),
     row((2, 2, 3, 2, 4), lambda: layers.GlobalMaxPooling3D()),
+    row((2, 3, 4, 6), lambda: layers.GroupNormalization(2)),
+    row((2, 3, 4), lambda: layers.GroupNormalization(-1, axis=1, epsilon=0.1)),
+    row((3, 6), lambda: layers.GroupNormalization(1, center=False, scale=False)),
     row((2, 4, 3), lambda: layers.Identity()),
     row((2, 4, 3), lambda: layers.LSTM(2)),
     row((2, 4, 3), lambda: layers.LSTM(2, return_sequences=True, return_state=True)),
@@ -321,9 +325,15 @@ ROWS = [
     ),
     row([(2, 3), (2, 3), (2, 3)], lambda: layers.Multiply()),
     row([(2, 4, 3), (2, 1, 3)], lambda: layers.Multiply()),
+    row((2, 4, 3), lambda: layers.Normalization()),
+    row((2, 4, 3), lambda: layers.Normalization((1, 2), mean=[1, 2, 3], variance=[2, 0.5, 1])),
+    row((2, 4, 3), lambda: layers.Normalization(None, mean=0.5, variance=2, invert=True)),
     row((2, 4, 3), lambda: layers.PReLU()),
     row((2, 4, 3, 2), lambda: layers.PReLU("ones", shared_axes=[1, 2])),
     row((2, 4, 3, 2), lambda: layers.Permute((3, 1, 2))),
+    row((2, 4, 20), lambda: layers.RMSNormalization()),
+    row((2, 4, 3), lambda: layers.RMSNormalization(axis=1, epsilon=0.1)),
+    row((2, 4, 3), lambda: layers.RMSNormalization(axis=(1, 2))),
     row((2, 4, 3), lambda: layers.ReLU()),
     row((2, 4, 3), lambda: layers.ReLU(max_value=1, negative_slope=0.1, threshold=0.2)),
     row((2, 4), lambda: layers.RepeatVector(3)),
@@ -367,6 +377,17 @@ ROWS = [
         training="random",
     ),
     row((20, 3, 2, 2, 10), lambda: layers.SpatialDropout3D(0.5), training="random"),
+    # With so many rounds u and v no longer depend on the kernel, as the gradients suppose.
+    row(
+        (2, 4),
+        lambda: layers.SpectralNormalization(layers.Dense(3, activation="tanh"), 300),
+        training="state",
+    ),
+    row(
+        (2, 3, 4, 2),
+        lambda: layers.SpectralNormalization(layers.Conv2D(2, 2), 300),
+        training="state",
+    ),
     row([(2, 3), (2, 3)], lambda: layers.Subtract()),
     row([(2, 4, 3), (2, 3)], lambda: layers.Subtract()),
     row((2, 4, 3), lambda: layers.UpSampling1D(3)),
@@ -381,6 +402,8 @@ ROWS = [
     row((2, 3, 2, 3), lambda: layers.ZeroPadding2D()),
     row((2, 3, 2, 3), lambda: layers.ZeroPadding2D(((0, 1), (2, 3)), data_format="channels_first")),
     row((2, 2, 3, 2, 2), lambda: layers.ZeroPadding3D((1, 0, 2))),
+    row((2, 4, 20), lambda: layers.UnitNormalization()),
+    row((2, 4, 3), lambda: layers.UnitNormalization(axis=[1, -1])),
 ]
 
 TESTED_INSIDE = {"InputLayer", "Layer"}

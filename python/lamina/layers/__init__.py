@@ -32,6 +32,7 @@ from lamina.layers.global_pooling import (
     GlobalMaxPooling2D,
     GlobalMaxPooling3D,
 )
+from lamina.layers.group_normalization import GroupNormalization
 from lamina.layers.group_query_attention import GroupQueryAttention
 from lamina.layers.gru import GRU
 from lamina.layers.identity import ActivityRegularization, Identity
@@ -65,6 +66,7 @@ from lamina.layers.noise import (
     SpatialDropout2D,
     SpatialDropout3D,
 )
+from lamina.layers.normalization import Normalization
 from lamina.layers.pooling import (
     AveragePooling1D,
     AveragePooling2D,
@@ -77,8 +79,11 @@ from lamina.layers.rearranging import Permute, RepeatVector, Rescaling
 from lamina.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from lamina.layers.reshape import Reshape
 from lamina.layers.reversible_embedding import ReversibleEmbedding
+from lamina.layers.rms_normalization import RMSNormalization
 from lamina.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from lamina.layers.simple_rnn import SimpleRNN
+from lamina.layers.spectral_normalization import SpectralNormalization
+from lamina.layers.unit_normalization import UnitNormalization
 from lamina.layers.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from lamina.layers.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
 
@@ -165,6 +170,7 @@ __all__ = [
     "GlobalMaxPooling1D",
     "GlobalMaxPooling2D",
     "GlobalMaxPooling3D",
+    "GroupNormalization",
     "GroupQueryAttention",
     "Identity",
     "Input",
@@ -183,8 +189,10 @@ __all__ = [
     "Minimum",
     "MultiHeadAttention",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
+    "RMSNormalization",
     "ReLU",
     "RepeatVector",
     "Rescaling",
@@ -198,7 +206,9 @@ __all__ = [
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
+    "SpectralNormalization",
     "Subtract",
+    "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",
     "UpSampling3D",

@@ -144,3 +144,14 @@ def fill(family):
             kind = f"Conv{rank}DTranspose"
             label = f"conv{rank}d_transpose_{name}"
             add_layer_case(family, label, kind, config, [normal(name, *shape)])
+    first = {"data_format": "channels_first", "kernel_size": 2}
+    for kind, short, shape, config in [
+        ("Conv1D", "conv1d", (2, 3, 5), {"filters": 2}),
+        ("Conv3D", "conv3d", (1, 2, 3, 4, 3), {"filters": 2, "padding": "same"}),
+        ("DepthwiseConv1D", "depthwise_conv1d", (2, 3, 5), {"depth_multiplier": 2}),
+        ("DepthwiseConv2D", "depthwise_conv2d", (2, 3, 5, 4), {"padding": "same"}),
+        ("SeparableConv2D", "separable_conv2d", (2, 3, 5, 4), {"filters": 2}),
+        ("Conv2DTranspose", "conv2d_transpose", (2, 3, 4, 3), {"filters": 2, "strides": 2}),
+    ]:
+        label = f"{short}_channels_first"
+        add_layer_case(family, label, kind, {**config, **first}, [normal(label, *shape)])
