@@ -32,6 +32,8 @@ const MAX_PLANS: usize = 64;
 pub enum Purpose {
     /// Outputs alone; the flag makes layers behave as in training.
     Predict(bool),
+    /// Outputs alone, as the next step will see them, training or testing; nothing is kept.
+    Peek(bool),
     /// Outputs, losses and metrics.
     Test,
     /// Outputs, losses, metrics, gradients, and an update of the weights.
@@ -154,7 +156,7 @@ impl<F: Real> Runner<F> {
             ..Request::default()
         };
         match purpose {
-            Purpose::Predict(training) => request.training = training,
+            Purpose::Predict(training) | Purpose::Peek(training) => request.training = training,
             Purpose::Gradients(training) => {
                 (request.training, request.backward, request.input_gradients) =
                     (training, true, true);
@@ -255,15 +257,17 @@ impl<F: Real> Runner<F> {
         let (purpose, _, plan) = &mut self.plans[index];
         let purpose = *purpose;
         let store = Arc::clone(&placed.store);
-        let changes =
-            matches!(purpose, Purpose::Train | Purpose::Predict(true)) || self.graph.is_stateful();
+        let peeks = matches!(purpose, Purpose::Peek(_));
+        let changes = !peeks
+            && (matches!(purpose, Purpose::Train | Purpose::Predict(true))
+                || self.graph.is_stateful());
         let (mut write, mut read) = (None, None);
         let weights: &[F] = if changes {
             let weights = write.insert(store.write());
             placed.load_states(weights.values(), &mut self.states);
             weights.values()
         } else {
-            if matches!(purpose, Purpose::Gradients(_)) {
+            if peeks || matches!(purpose, Purpose::Gradients(_)) {
                 placed.load_states(store.read().values(), &mut self.states);
             }
             read.insert(store.read()).values()
@@ -282,7 +286,7 @@ impl<F: Real> Runner<F> {
         };
         let mut penalty = execution.forward()?;
         match purpose {
-            Purpose::Predict(_) => {}
+            Purpose::Predict(_) | Purpose::Peek(_) => {}
             Purpose::Gradients(_) => {
                 for (output, cotangent) in execution
                     .plan
@@ -327,7 +331,7 @@ impl<F: Real> Runner<F> {
             placed.store_states(weights.values_mut(), &self.states);
         }
         drop(read);
-        if purpose != Purpose::Test && purpose != Purpose::Predict(false) {
+        if !peeks && purpose != Purpose::Test && purpose != Purpose::Predict(false) {
             self.step += 1;
         }
         Ok(())
@@ -470,7 +474,8 @@ impl<F: Real> Runner<F> {
         Ok(())
     }
 
-    fn outputs(&self) -> Vec<(Vec<usize>, Vec<F>)> {
+    /// All outputs of the last step: sizes and values.
+    pub fn outputs(&self) -> Vec<(Vec<usize>, Vec<F>)> {
         (0..self.graph.outputs().len())
             .map(|i| {
                 let (sizes, values) = self.output(i);

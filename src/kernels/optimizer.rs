@@ -31,6 +31,22 @@ pub struct Common<F> {
     pub learning_rate: F,
 }
 
+impl<F: Real> Common<F> {
+    /// Before a second pass: nothing.
+    pub const NOTHING: Self = Self {
+        scale: F::ONE,
+        clip: F::INFINITY,
+        decay: F::ZERO,
+        learning_rate: F::ZERO,
+    };
+
+    /// A gradient scaled and clipped.
+    #[inline(always)]
+    pub fn gradient(&self, g: F) -> F {
+        (g * self.scale).maximum(-self.clip).minimum(self.clip)
+    }
+}
+
 /// The elements of `slot` that belong to weight elements `chunk * CHUNK ..` of a weight of `len` elements.
 pub fn slot_range(len: usize, slots: usize, slot: usize, chunk: usize) -> Range<usize> {
     let here = CHUNK.min(len - chunk * CHUNK);
@@ -158,10 +174,8 @@ fn element<F: Real, const SLOTS: usize>(
     g: F,
     slots: &mut [F; SLOTS],
 ) -> F {
-    let g = (g * common.scale)
-        .maximum(-common.clip)
-        .minimum(common.clip);
-    rule.step(w - w * common.decay * common.learning_rate, g, slots)
+    let decayed = w - w * common.decay * common.learning_rate;
+    rule.step(decayed, common.gradient(g), slots)
 }
 
 /// The sum of squares.

@@ -13,6 +13,7 @@ mod cosine_similarity;
 mod ctc;
 mod gaussian_negative_log_likelihood;
 mod generalized_cross_entropy;
+mod given;
 mod hinge;
 mod kl_divergence;
 mod line;
@@ -27,6 +28,7 @@ mod relative_errors;
 mod robust_errors;
 mod sparse_categorical_crossentropy;
 mod step;
+mod weighted_sum;
 
 use std::fmt::Debug;
 
@@ -48,6 +50,7 @@ pub use cosine_similarity::CosineSimilarity;
 pub use ctc::Ctc;
 pub use gaussian_negative_log_likelihood::GaussianNegativeLogLikelihood;
 pub use generalized_cross_entropy::CategoricalGeneralizedCrossEntropy;
+pub use given::Given;
 pub use hinge::{CategoricalHinge, Hinge};
 pub use kl_divergence::KLDivergence;
 pub use mean_absolute_error::MeanAbsoluteError;
@@ -60,6 +63,7 @@ pub use relative_errors::{MeanAbsolutePercentageError, MeanSquaredLogarithmicErr
 pub use robust_errors::{Huber, LogCosh};
 pub use sparse_categorical_crossentropy::SparseCategoricalCrossentropy;
 pub use step::Operands;
+pub use weighted_sum::WeightedSum;
 
 /// What Keras keeps probabilities away from 0 and 1 by before it takes their logarithm.
 pub(crate) const EPSILON: f64 = 1e-7;
@@ -157,6 +161,7 @@ pub const KNOWN: &[Known] = &[
     Known::new("CosineSimilarity"),
     Known::new("Dice"),
     Known::new("GaussianNegativeLogLikelihood"),
+    Known::new("Given"),
     Known::new("Hinge"),
     Known::new("Huber"),
     Known::with("KLDivergence", &["kld"]),
@@ -170,6 +175,7 @@ pub const KNOWN: &[Known] = &[
     Known::new("SparseCategoricalCrossentropy"),
     Known::new("SquaredHinge"),
     Known::new("Tversky"),
+    Known::new("WeightedSum"),
 ];
 
 /// Builds the maths of a loss from its fields: shared with the metrics of the same name.
@@ -192,6 +198,7 @@ pub(crate) fn build<F: Real>(id: &Identifier) -> Result<Box<dyn Loss<F>>> {
         "CosineSimilarity" => Box::new(id.fields::<CosineSimilarity>()?),
         "Dice" => Box::new(Overlap::from(id.fields::<DiceFields>()?)),
         "GaussianNegativeLogLikelihood" => Box::new(id.fields::<GaussianNegativeLogLikelihood>()?),
+        "Given" => id.no_fields().map(|()| Box::new(Given))?,
         "Hinge" => hinge(false)?,
         "Huber" => Box::new(LastAxisMean(id.fields::<Huber>()?.checked()?)),
         "KLDivergence" => Box::new(id.fields::<KLDivergence>()?),
@@ -207,6 +214,7 @@ pub(crate) fn build<F: Real>(id: &Identifier) -> Result<Box<dyn Loss<F>>> {
         "Poisson" => Box::new(LastAxisMean(id.fields::<Poisson>()?)),
         "Quantile" => Box::new(LastAxisMean(id.fields::<Quantile>()?.checked()?)),
         "SquaredHinge" => hinge(true)?,
+        "WeightedSum" => Box::new(WeightedSum::new(id.fields()?)?),
         "Tversky" => Box::new(Overlap::from(id.fields::<TverskyFields>()?)),
         _ => Box::new(id.fields::<SparseCategoricalCrossentropy>()?),
     })

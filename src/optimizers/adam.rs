@@ -9,7 +9,7 @@
 
 use serde::Deserialize;
 
-use super::{Optimizer, Step};
+use super::{Optimizer, Segment, Slots, Step};
 use crate::kernels::optimizer::{Rule, update};
 use crate::real::Real;
 
@@ -82,7 +82,7 @@ impl<F: Real> Rule<F, 3> for Moments<F> {
 }
 
 /// `beta^t`, rounded where Keras rounds: from the power of the rounded beta, so that the first steps agree.
-fn power<F: Real>(beta: f64, t: u64) -> f64 {
+pub(super) fn power<F: Real>(beta: f64, t: u64) -> f64 {
     F::of(F::of(beta).f64().powf(t as f64)).f64()
 }
 
@@ -91,15 +91,15 @@ impl<F: Real> Optimizer<F> for Adam {
         if self.decoupled { "AdamW" } else { "Adam" }
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
-        if self.amsgrad {
+    fn slots(&self, _: &Segment) -> Slots {
+        Slots::Elementwise(if self.amsgrad {
             &["momentum", "velocity", "velocity_hat"]
         } else {
             &["momentum", "velocity"]
-        }
+        })
     }
 
-    fn update(&self, step: &Step<F>, weights: &mut [F], grads: &[F], slots: &mut [F]) {
+    fn update(&self, step: &Step<F>, _: &Segment, weights: &mut [F], grads: &[F], slots: &mut [F]) {
         let t = step.iteration + 1;
         let correction =
             (1.0 - power::<F>(self.beta_2, t)).sqrt() / (1.0 - power::<F>(self.beta_1, t));

@@ -7,7 +7,7 @@
 
 use serde::Deserialize;
 
-use super::{Optimizer, Step};
+use super::{Optimizer, Segment, Slots, Step};
 use crate::error::{Error, Result};
 use crate::kernels::optimizer::{Rule, update};
 use crate::real::Real;
@@ -82,16 +82,16 @@ impl<F: Real> Optimizer<F> for RmsProp {
         "RMSprop"
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
-        match (self.momentum > 0.0, self.centered) {
+    fn slots(&self, _: &Segment) -> Slots {
+        Slots::Elementwise(match (self.momentum > 0.0, self.centered) {
             (false, false) => &["velocity"],
             (true, false) => &["velocity", "momentum"],
             (false, true) => &["velocity", "average_gradient"],
             (true, true) => &["velocity", "momentum", "average_gradient"],
-        }
+        })
     }
 
-    fn update(&self, step: &Step<F>, weights: &mut [F], grads: &[F], slots: &mut [F]) {
+    fn update(&self, step: &Step<F>, _: &Segment, weights: &mut [F], grads: &[F], slots: &mut [F]) {
         let rule = RootMeanSquare {
             lr: step.common.learning_rate,
             rho: F::of(self.rho),

@@ -21,7 +21,11 @@ impl LearningRate {
     /// Reads a number or the config of a schedule; `None` is the default of the class.
     fn from_config(value: Option<&Value>, class_name: &'static str) -> Result<Self> {
         match value {
-            None => Ok(Self::Fixed(if class_name == "SGD" { 0.01 } else { 0.001 })),
+            None => Ok(Self::Fixed(match class_name {
+                "SGD" => 0.01,
+                "ScheduleFreeAdamW" => 0.0025,
+                _ => 0.001,
+            })),
             Some(Value::Number(number)) => checked_rate(number.as_f64().unwrap_or(f64::NAN))
                 .map(Self::Fixed)
                 .map_err(|e| e.at(class_name)),
@@ -125,7 +129,7 @@ impl Settings {
         let decay_given = taken.contains_key("weight_decay");
         let mut settings: Self =
             config::parse(&Value::Object(taken)).map_err(|e| e.at(class_name))?;
-        if class_name == "AdamW" && !decay_given {
+        if matches!(class_name, "AdamW" | "Muon") && !decay_given {
             settings.weight_decay = Some(0.004);
         }
         settings.check(class_name).map_err(|e| e.at(class_name))?;

@@ -4,7 +4,7 @@
 
 use serde::Deserialize;
 
-use super::{Optimizer, Step};
+use super::{Optimizer, Segment, Slots, Step};
 use crate::error::{Error, Result};
 use crate::kernels::optimizer::{Rule, update};
 use crate::real::Real;
@@ -69,15 +69,15 @@ impl<F: Real> Optimizer<F> for Sgd {
         "SGD"
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
-        if self.momentum == 0.0 {
+    fn slots(&self, _: &Segment) -> Slots {
+        Slots::Elementwise(if self.momentum == 0.0 {
             &[]
         } else {
             &["momentum"]
-        }
+        })
     }
 
-    fn update(&self, step: &Step<F>, weights: &mut [F], grads: &[F], slots: &mut [F]) {
+    fn update(&self, step: &Step<F>, _: &Segment, weights: &mut [F], grads: &[F], slots: &mut [F]) {
         let (lr, momentum) = (step.common.learning_rate, F::of(self.momentum));
         if self.momentum == 0.0 {
             update(Plain { lr }, step.common, weights, grads, slots);

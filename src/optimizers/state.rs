@@ -6,15 +6,20 @@ use std::ops::Range;
 
 use serde_json::Value;
 
+use super::loss_scale::LossScale;
 use super::settings::{LearningRate, Settings, checked_rate};
-use super::{KNOWN, Optimizer, Step, build};
+use super::{KNOWN, Optimizer, Slots, Step, build};
 use crate::arena::Arena;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::identifier::Identifier;
 use crate::kernels::optimizer::{CHUNK, Common, slot_range, square_sum, zip_apply};
+use crate::kernels::reduce::all_finite;
 use crate::real::Real;
 use crate::shape::Shape;
+
+/// The name of the adaptive factor on gradients, and of how many steps went well, among what is remembered.
+const LOSS_SCALE: &str = "loss_scale";
 
 /// One weight: where it lies in the buffers, and what is done to it besides the rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -55,8 +60,11 @@ pub struct OptimizerState<F> {
     steps: u64,
     /// The sizes of the weights it was made for, in their order.
     lens: Vec<usize>,
-    /// The slots of all weights, one weight after the other.
+    /// The slots of all weights, one weight after the other, and where those of each start.
     slots: Arena<F>,
+    slot_starts: Vec<usize>,
+    /// The factor on gradients, if it adapts.
+    loss_scale: Option<LossScale>,
     /// The moving average of all weights; empty without one.
     average: Arena<F>,
     /// The sum of gradients since the last update; empty without accumulation.
@@ -66,9 +74,17 @@ pub struct OptimizerState<F> {
 }
 
 impl<F: Real> OptimizerState<F> {
-    /// Reads a name or a Keras config, for these weights. Everything it remembers starts at 0.
+    /// Reads a name or a Keras config, for these weights. What it remembers is at its start.
     pub fn from_config(value: &Value, segments: &[Segment]) -> Result<Self> {
         let mut id = Identifier::parse("optimizer", value, KNOWN)?;
+        let mut loss_scale = None;
+        if id.class_name == "LossScaleOptimizer" {
+            let (scale, inner) = LossScale::from_config(&mut id)?;
+            id = Identifier::parse("optimizer", &inner, KNOWN)?;
+            // Keras sets it aside: there is one factor.
+            id.take("loss_scale_factor");
+            loss_scale = Some(scale);
+        }
         let (settings, learning_rate) = Settings::take(&mut id)?;
         let optimizer = build::<F>(&id)?;
         for segment in segments {
@@ -81,8 +97,16 @@ impl<F: Real> OptimizerState<F> {
         let lens: Vec<usize> = segments.iter().map(Segment::len).collect();
         let total: usize = lens.iter().sum();
         let sized = |wanted: bool| Arena::new(if wanted { total } else { 0 });
-        Ok(Self {
-            slots: Arena::new(total * optimizer.slot_names().len())?,
+        let mut slot_starts = vec![0];
+        let mut slots_len = 0;
+        for segment in segments {
+            slots_len += optimizer.slots(segment).len(segment.len());
+            slot_starts.push(slots_len);
+        }
+        let mut state = Self {
+            slots: Arena::new(slots_len)?,
+            slot_starts,
+            loss_scale,
             average: sized(settings.use_ema)?,
             accumulated: sized(settings.steps_per_update() > 1)?,
             optimizer,
@@ -91,7 +115,16 @@ impl<F: Real> OptimizerState<F> {
             steps: 0,
             lens,
             swapped: false,
-        })
+        };
+        for (index, segment) in segments.iter().enumerate() {
+            for (name, _, range) in state.slot_places(index, segment) {
+                let start = F::of(state.optimizer.start(name));
+                range
+                    .into_iter()
+                    .for_each(|range| state.slots.values_mut()[range].fill(start));
+            }
+        }
+        Ok(state)
     }
 
     /// The Keras name of the optimizer's class.
@@ -129,7 +162,10 @@ impl<F: Real> OptimizerState<F> {
 
     /// What the loss is to be multiplied by before the gradient is taken.
     pub fn loss_scale(&self) -> f64 {
-        self.settings.loss_scale_factor.unwrap_or(1.0)
+        match &self.loss_scale {
+            Some(adaptive) => adaptive.scale,
+            None => self.settings.loss_scale_factor.unwrap_or(1.0),
+        }
     }
 
     /// The number of updates made.
@@ -150,7 +186,15 @@ impl<F: Real> OptimizerState<F> {
     /// One step. `segments` are the weights it was made for, wherever they lie by now; `grads` is used up.
     pub fn apply(&mut self, values: &mut [F], grads: &mut [F], segments: &[Segment]) -> Result<()> {
         self.check(segments)?;
-        if let Some(scale) = self.settings.loss_scale_factor {
+        let finite = |segment: &Segment| all_finite(&grads[segment.grad..][..segment.len()]);
+        if let Some(adaptive) = &mut self.loss_scale
+            && !segments.iter().all(finite)
+        {
+            adaptive.shrink();
+            return Ok(());
+        }
+        let scale = self.loss_scale();
+        if scale != 1.0 {
             let scale = F::of(scale);
             for segment in segments {
                 grads[segment.grad..][..segment.len()]
@@ -173,6 +217,9 @@ impl<F: Real> OptimizerState<F> {
             }
         }
         self.steps += 1;
+        if let Some(adaptive) = &mut self.loss_scale {
+            adaptive.grow();
+        }
         Ok(())
     }
 
@@ -219,10 +266,8 @@ impl<F: Real> OptimizerState<F> {
             let broken = norm * 0.0;
             limit * (1.0 / norm).min(1.0 / limit) + broken
         });
-        let slots_each = self.optimizer.slot_names().len();
         let iteration = self.iterations();
-        let mut at = 0;
-        for segment in segments {
+        for (index, segment) in segments.iter().enumerate() {
             let grads = grad(segment);
             let scale = match (clipnorm, global_scale) {
                 (Some(limit), _) => limit / square_sum(grads).sqrt().max(limit),
@@ -236,8 +281,8 @@ impl<F: Real> OptimizerState<F> {
                     scale: F::of(scale),
                     clip: positive(self.settings.clipvalue).map_or(F::INFINITY, F::of),
                     decay: F::of(
-                        self.settings
-                            .weight_decay
+                        self.optimizer
+                            .weight_decay(segment, self.settings.weight_decay)
                             .filter(|_| segment.decay)
                             .unwrap_or(0.0),
                     ),
@@ -245,10 +290,9 @@ impl<F: Real> OptimizerState<F> {
                 },
             };
             let values = &mut values[segment.value..][..segment.len()];
-            let slots =
-                &mut self.slots.values_mut()[at * slots_each..][..values.len() * slots_each];
-            self.optimizer.update(&step, values, grads, slots);
-            at += segment.len();
+            let slots = self.slot_starts[index]..self.slot_starts[index + 1];
+            let slots = &mut self.slots.values_mut()[slots];
+            self.optimizer.update(&step, segment, values, grads, slots);
         }
     }
 
@@ -328,18 +372,25 @@ impl<F: Real> OptimizerState<F> {
         self.check(segments)?;
         let mut tensors = Vec::new();
         let mut at = 0;
-        for segment in segments {
-            for (name, pieces) in self.places(segment.len(), at) {
+        for (index, segment) in segments.iter().enumerate() {
+            for (name, shape, pieces) in self.places(index, segment, at) {
                 let pieces = pieces
                     .into_iter()
                     .map(|(part, range)| &self.part(part)[range]);
                 tensors.push(StateTensor {
                     name: format!("{}/{name}", segment.name),
-                    shape: segment.shape.clone(),
+                    shape,
                     values: pieces.flatten().copied().collect(),
                 });
             }
             at += segment.len();
+        }
+        if let Some(adaptive) = &self.loss_scale {
+            tensors.push(StateTensor {
+                name: LOSS_SCALE.to_owned(),
+                shape: vec![2],
+                values: vec![F::of(adaptive.scale), F::of(adaptive.well as f64)],
+            });
         }
         Ok(tensors)
     }
@@ -354,36 +405,45 @@ impl<F: Real> OptimizerState<F> {
             |expected: String, got: String| Error::param(expected, got).at(self.optimizer.kind());
         let mut at = 0;
         let mut moves = Vec::new();
-        for segment in segments {
-            for (name, pieces) in self.places(segment.len(), at) {
-                let name = format!("{}/{name}", segment.name);
-                let tensor = tensors
-                    .iter()
-                    .find(|tensor| tensor.name == name)
-                    .ok_or_else(|| {
-                        refused(
-                            format!("the optimizer state {name:?}"),
-                            "none of this name".into(),
-                        )
-                    })?;
-                if tensor.shape != segment.shape || tensor.values.len() != segment.len() {
-                    return Err(refused(
-                        format!(
-                            "the optimizer state {name:?} of shape {}",
-                            Shape::known(&segment.shape)
-                        ),
-                        format!("an array of shape {}", Shape::known(&tensor.shape)),
-                    ));
-                }
-                moves.push((pieces, tensor.values.as_slice()));
+        let find = |name: &str, shape: &[usize]| {
+            let found = tensors.iter().find(|tensor| tensor.name == name);
+            let tensor = found.ok_or_else(|| {
+                refused(
+                    format!("the optimizer state {name:?}"),
+                    "none of this name".into(),
+                )
+            })?;
+            if tensor.shape != shape || tensor.values.len() != shape.iter().product::<usize>() {
+                return Err(refused(
+                    format!(
+                        "the optimizer state {name:?} of shape {}",
+                        Shape::known(shape)
+                    ),
+                    format!("an array of shape {}", Shape::known(&tensor.shape)),
+                ));
+            }
+            Ok(tensor.values.as_slice())
+        };
+        for (index, segment) in segments.iter().enumerate() {
+            for (name, shape, pieces) in self.places(index, segment, at) {
+                let values = find(&format!("{}/{name}", segment.name), &shape)?;
+                moves.push((pieces, values));
             }
             at += segment.len();
         }
-        if moves.len() != tensors.len() {
+        let scale = match self.loss_scale {
+            Some(_) => Some(find(LOSS_SCALE, &[2])?),
+            None => None,
+        };
+        let expected = moves.len() + usize::from(scale.is_some());
+        if expected != tensors.len() {
             return Err(refused(
-                format!("{} arrays of optimizer state", moves.len()),
+                format!("{expected} arrays of optimizer state"),
                 tensors.len().to_string(),
             ));
+        }
+        if let (Some(adaptive), Some(&[scale, well])) = (&mut self.loss_scale, scale) {
+            (adaptive.scale, adaptive.well) = (scale.f64(), well.f64() as u64);
         }
         for (pieces, mut values) in moves {
             for (part, range) in pieces {
@@ -395,30 +455,62 @@ impl<F: Real> OptimizerState<F> {
         Ok(())
     }
 
-    /// The names of what is remembered of a weight of `len` elements, `at` being the number of elements before it, and the
-    /// pieces each consists of.
-    fn places(&self, len: usize, at: usize) -> Vec<(&'static str, Vec<Piece>)> {
-        let names = self.optimizer.slot_names();
-        let start = at * names.len();
-        let mut places: Vec<_> = names
-            .iter()
-            .enumerate()
-            .map(|(slot, &name)| {
-                let pieces = (0..len.div_ceil(CHUNK)).map(|chunk| {
-                    let range = slot_range(len, names.len(), slot, chunk);
-                    (Part::Slots, start + range.start..start + range.end)
-                });
-                (name, pieces.collect())
+    /// The slots of weight `index`: names, shapes, and the ranges each consists of.
+    fn slot_places(
+        &self,
+        index: usize,
+        segment: &Segment,
+    ) -> Vec<(&'static str, Vec<usize>, Ranges)> {
+        let mut start = self.slot_starts[index];
+        let len = segment.len();
+        match self.optimizer.slots(segment) {
+            Slots::Elementwise(names) => {
+                let ranges = |slot: usize| {
+                    let chunks = 0..len.div_ceil(CHUNK);
+                    chunks
+                        .map(|chunk| slot_range(len, names.len(), slot, chunk))
+                        .map(|range| start + range.start..start + range.end)
+                        .collect()
+                };
+                let names = names.iter().enumerate();
+                names
+                    .map(|(slot, &name)| (name, segment.shape.clone(), ranges(slot)))
+                    .collect()
+            }
+            Slots::Apart(arrays) => arrays
+                .into_iter()
+                .map(|(name, shape)| {
+                    let range = start..start + shape.iter().product::<usize>();
+                    start = range.end;
+                    (name, shape, vec![range])
+                })
+                .collect(),
+        }
+    }
+
+    /// What is remembered of weight `index`, `at` being the number of elements before it: names, shapes, and the pieces each
+    /// consists of.
+    fn places(
+        &self,
+        index: usize,
+        segment: &Segment,
+        at: usize,
+    ) -> Vec<(&'static str, Vec<usize>, Vec<Piece>)> {
+        let slots = self.slot_places(index, segment).into_iter();
+        let mut places: Vec<_> = slots
+            .map(|(name, shape, ranges)| {
+                let pieces = ranges.into_iter().map(|range| (Part::Slots, range));
+                (name, shape, pieces.collect())
             })
             .collect();
-        if !self.average.is_empty() {
-            places.push(("average", vec![(Part::Average, at..at + len)]));
-        }
-        if !self.accumulated.is_empty() {
-            places.push((
-                "gradient_accumulator",
-                vec![(Part::Accumulated, at..at + len)],
-            ));
+        let whole = at..at + segment.len();
+        for (name, part) in [
+            ("average", Part::Average),
+            ("gradient_accumulator", Part::Accumulated),
+        ] {
+            if !self.part(part).is_empty() {
+                places.push((name, segment.shape.clone(), vec![(part, whole.clone())]));
+            }
         }
         places
     }
@@ -467,6 +559,9 @@ pub struct StateTensor<F> {
     /// The numbers.
     pub values: Vec<F>,
 }
+
+/// Stretches of the buffer of slots.
+type Ranges = Vec<Range<usize>>;
 
 /// A stretch of one of the buffers.
 type Piece = (Part, Range<usize>);

@@ -40,6 +40,7 @@ FAMILIES = [
     "metrics",
     "metrics_more",
     "optimizers",
+    "optimizers_more",
     "initializers",
     "regularizers",
     "training",

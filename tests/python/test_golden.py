@@ -110,8 +110,15 @@ def test_metrics(case):
 # ---- optimizers ----
 
 
-@cases("optimizers", has("schedule"))
-def test_schedules(case):
+def of_optimizers(field):
+    """The cases of both families that have a field, each with its family."""
+    pairs = [(name, case) for name in ("optimizers", "optimizers_more") for case in load(name)]
+    found = [pytest.param(*pair, id=pair[1].name) for pair in pairs if has(field)(pair[1])]
+    return pytest.mark.parametrize(("family", "case"), found)
+
+
+@of_optimizers("schedule")
+def test_schedules(family, case):
     schedule = getattr(optimizers.schedules, case.schedule)(**case.config)
     found = [schedule(step) for step in case.steps]
     np.testing.assert_allclose(found, case.values, rtol=1e-6)  # Keras computes them in float32
@@ -126,14 +133,16 @@ def optimizer_of(kind, config):
     return getattr(optimizers, kind)(**config)
 
 
-@cases("optimizers", has("kind"))
-def test_twenty_steps_of_an_optimizer(case):
-    start = next(c for c in load("optimizers") if c.name == "gradients")
+@of_optimizers("kind")
+def test_twenty_steps_of_an_optimizer(family, case):
+    start = next(c for c in load(family) if c.name == "gradients")
     variables = [np.array(v) for v in start.variables]
     optimizer = optimizer_of(case.kind, case.config)
     for step in range(start.steps):
-        optimizer.apply([start.gradient_0[step], start.gradient_1[step]], variables)
-        for variable, path in zip(variables, (case.path_0, case.path_1), strict=True):
+        gradients = [start.get(f"gradient_{i}")[step] for i in range(len(variables))]
+        optimizer.apply(gradients, variables)
+        for i, variable in enumerate(variables):
+            path = case.get(f"path_{i}")
             np.testing.assert_allclose(variable, path[step], rtol=1e-6, atol=1e-8)
     if case.get("finalized") is not None:
         optimizer.finalize_variable_values(variables)

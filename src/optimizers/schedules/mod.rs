@@ -1,8 +1,15 @@
 //! Learning rates that depend on the step: one file per schedule, and the registry that reads them from Keras configs.
 
+mod chained;
 mod cosine_decay;
+mod cosine_decay_restarts;
+mod cyclic;
 mod exponential_decay;
+mod inverse_time_decay;
+mod noam;
+mod one_cycle;
 mod piecewise_constant_decay;
+mod polynomial_decay;
 
 use std::fmt::Debug;
 
@@ -11,9 +18,16 @@ use serde_json::Value;
 use crate::error::{Error, Result};
 use crate::identifier::{Identifier, Known};
 
+pub use chained::{Chained, LinearWarmup};
 pub use cosine_decay::CosineDecay;
+pub use cosine_decay_restarts::CosineDecayRestarts;
+pub use cyclic::Cyclic;
 pub use exponential_decay::ExponentialDecay;
+pub use inverse_time_decay::InverseTimeDecay;
+pub use noam::Noam;
+pub use one_cycle::OneCycle;
 pub use piecewise_constant_decay::PiecewiseConstantDecay;
+pub use polynomial_decay::PolynomialDecay;
 
 /// A learning rate for each step.
 pub trait Schedule: Debug + Send + Sync {
@@ -25,9 +39,17 @@ pub trait Schedule: Debug + Send + Sync {
 
 /// The schedules by name.
 pub const KNOWN: &[Known] = &[
+    Known::new("Chained"),
     Known::new("CosineDecay"),
+    Known::new("CosineDecayRestarts"),
+    Known::new("Cyclic"),
     Known::new("ExponentialDecay"),
+    Known::new("InverseTimeDecay"),
+    Known::new("LinearWarmup"),
+    Known::new("Noam"),
+    Known::new("OneCycle"),
     Known::new("PiecewiseConstantDecay"),
+    Known::new("PolynomialDecay"),
 ];
 
 /// Reads a Keras config.
@@ -35,8 +57,16 @@ pub fn from_config(value: &Value) -> Result<Box<dyn Schedule>> {
     let mut id = Identifier::parse("learning rate schedule", value, KNOWN)?;
     id.take_string("name")?;
     Ok(match id.class_name {
+        "Chained" => Box::new(Chained::new(id.fields()?)?),
         "CosineDecay" => Box::new(id.fields::<CosineDecay>()?.checked()?),
         "ExponentialDecay" => Box::new(id.fields::<ExponentialDecay>()?.checked()?),
+        "CosineDecayRestarts" => Box::new(id.fields::<CosineDecayRestarts>()?.checked()?),
+        "Cyclic" => Box::new(id.fields::<Cyclic>()?.checked()?),
+        "InverseTimeDecay" => Box::new(id.fields::<InverseTimeDecay>()?.checked()?),
+        "LinearWarmup" => Box::new(LinearWarmup::new(id.fields()?)?),
+        "Noam" => Box::new(id.fields::<Noam>()?.checked()?),
+        "OneCycle" => Box::new(id.fields::<OneCycle>()?.checked()?),
+        "PolynomialDecay" => Box::new(id.fields::<PolynomialDecay>()?.checked()?),
         _ => Box::new(id.fields::<PiecewiseConstantDecay>()?.checked()?),
     })
 }

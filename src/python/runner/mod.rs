@@ -84,6 +84,21 @@ impl Runner {
         self.inner.predict_array(py, x)
     }
 
+    /// The outputs for one batch as the next step will see them, training or testing; nothing is kept.
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Bound<'py, PyAny>>,
+        training: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        self.inner.peek(py, inputs, training)
+    }
+
+    /// The outputs of the last step.
+    fn step_outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        self.inner.step_outputs(py)
+    }
+
     /// Trains on batches `first..last`; returns how many were done before `seconds` had passed.
     #[pyo3(signature = (inputs, targets, weights, order, batch_size, first, last, seconds))]
     #[allow(clippy::too_many_arguments)] // the data of a step and the range of steps

@@ -21,7 +21,7 @@ struct Call<'a, F: Number> {
     inputs: &'a [Rows<F>],
     count: usize,
     batch_size: usize,
-    training: bool,
+    purpose: Purpose,
     progress: Option<Py<PyAny>>,
 }
 
@@ -40,7 +40,7 @@ impl<F: Number> Shared<F> {
             count: common_rows(inputs.iter())?,
             inputs: &inputs,
             batch_size: batch_size.max(1),
-            training,
+            purpose: Purpose::Predict(training),
             progress: progress.map(Bound::unbind),
         };
         // What changes weights or counts steps is the trainer's business.
@@ -51,6 +51,28 @@ impl<F: Number> Shared<F> {
         };
         outputs?
             .into_iter()
+            .map(|(shape, values)| Ok(array(py, &shape, values)?.into_any()))
+            .collect()
+    }
+
+    /// The outputs for one batch as the next step will see them, training or testing; nothing is kept.
+    pub fn peek_batch<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Bound<'py, PyAny>>,
+        training: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let inputs = sources::<F>(&inputs)?;
+        let count = common_rows(inputs.iter())?;
+        let call = Call {
+            count,
+            inputs: &inputs,
+            batch_size: count.max(1),
+            purpose: Purpose::Peek(training),
+            progress: None,
+        };
+        let outputs = self.with(py, |core| call.run(core))?.into_iter();
+        outputs
             .map(|(shape, values)| Ok(array(py, &shape, values)?.into_any()))
             .collect()
     }
@@ -110,7 +132,7 @@ impl<F: Number> Call<'_, F> {
                 .iter()
                 .zip(&mut sizes.inputs)
                 .for_each(|(input, sizes)| input.batch_sizes(batch, sizes));
-            core.prepare(Purpose::Predict(self.training), &sizes)?;
+            core.prepare(self.purpose, &sizes)?;
             Python::attach(|py| {
                 self.inputs
                     .iter()

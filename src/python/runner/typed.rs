@@ -33,6 +33,13 @@ pub trait TypedRunner: Debug + Send + Sync {
         py: Python<'py>,
         x: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>>;
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Bound<'py, PyAny>>,
+        training: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>>;
+    fn step_outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>>;
     fn run(
         &self,
         py: Python<'_>,
@@ -105,6 +112,22 @@ impl<F: Number> TypedRunner for Shared<F> {
         x: &Bound<'py, PyAny>,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
         self.predict_one(py, x)
+    }
+
+    fn peek<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Bound<'py, PyAny>>,
+        training: bool,
+    ) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        self.peek_batch(py, inputs, training)
+    }
+
+    fn step_outputs<'py>(&self, py: Python<'py>) -> PyResult<Vec<Bound<'py, PyAny>>> {
+        let outputs = self.with(py, |core| Ok(core.outputs()))?.into_iter();
+        outputs
+            .map(|(shape, values)| Ok(array(py, &shape, values)?.into_any()))
+            .collect()
     }
 
     fn run(

@@ -109,18 +109,18 @@ def fill(family):
     family.add("gradients", {"steps": STEPS}, shared)
     for kind, variants in OWN.items():
         for name, config in variants.items():
-            _add_trajectory(family, f"{kind.lower()}_{name}", kind, config, variables, gradients)
+            add_trajectory(family, f"{kind.lower()}_{name}", kind, config, variables, gradients)
         plain = variants["plain"] if kind != "SGD" else {"learning_rate": 0.05, "momentum": 0.9}
         for name, config in COMMON.items():
-            _add_trajectory(
+            add_trajectory(
                 family, f"{kind.lower()}_{name}", kind, {**plain, **config}, variables, gradients
             )
     for name, (schedule, config) in SCHEDULES.items():
         rate = {"class_name": schedule, "config": config}
         for kind in ["SGD", "Adam"] if name != "cosine_warmup" else list(OWN):
             label = f"{kind.lower()}_{name}"
-            _add_trajectory(family, label, kind, {"learning_rate": rate}, variables, gradients)
-        _add_schedule(family, name, schedule, config)
+            add_trajectory(family, label, kind, {"learning_rate": rate}, variables, gradients)
+        add_schedule(family, name, schedule, config)
     both = {
         "learning_rate": {
             "class_name": "PiecewiseConstantDecay",
@@ -128,10 +128,11 @@ def fill(family):
         }
     }
     accumulate = {**both, "gradient_accumulation_steps": 3}
-    _add_trajectory(family, "adam_piecewise_accumulation", "Adam", accumulate, variables, gradients)
+    add_trajectory(family, "adam_piecewise_accumulation", "Adam", accumulate, variables, gradients)
 
 
-def _add_schedule(family, name, kind, config):
+def add_schedule(family, name, kind, config):
+    """Add the values of a schedule."""
     schedule = getattr(keras.optimizers.schedules, kind)(**config)
     steps = np.array([0, 1, 2, 3, 4, 5, 6, 7, 8, 11, 12, 13, 14, 15, 16, 20, 21, 100], np.int64)
     values = np.array([float(schedule(int(step))) for step in steps])
@@ -140,7 +141,8 @@ def _add_schedule(family, name, kind, config):
     )
 
 
-def _add_trajectory(family, name, kind, config, variables, gradients):
+def add_trajectory(family, name, kind, config, variables, gradients):
+    """Add the path of the variables."""
     arguments = dict(config)
     if isinstance(arguments.get("learning_rate"), dict):
         rate = arguments["learning_rate"]

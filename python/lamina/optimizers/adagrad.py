@@ -1,0 +1,60 @@
+"""Adagrad."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np  # noqa: F401  the examples compute with it
+
+from lamina._configured import configured
+from lamina.optimizers.base import Optimizer
+
+
+@configured
+class Adagrad(Optimizer):
+    """Gradients divided by the root of the sum of their squares so far.
+
+    `a += g ** 2`, `w -= learning_rate * g / sqrt(a + epsilon)`: rare features keep large steps.
+
+    Args:
+        learning_rate: A number, or a schedule of `lamina.optimizers.schedules`.
+        initial_accumulator_value: What the sums start at.
+        epsilon: Added to the sum, under the root.
+        weight_decay: The share of each weight taken off per step, times the learning rate.
+        clipnorm: The largest norm of each weight's gradient.
+        clipvalue: The largest absolute value of gradients.
+        global_clipnorm: The largest norm of all gradients together.
+        use_ema: Whether to keep a moving average of the weights, taken at the end of `fit`.
+        ema_momentum: The share of the average that is kept, 0 to 1.
+        ema_overwrite_frequency: Steps after which weights become their averages.
+        loss_scale_factor: The loss is multiplied, and gradients divided, by this.
+        gradient_accumulation_steps: Steps whose mean gradient makes one update; at least 2.
+        name: What it is called.
+
+    Raises:
+        ConfigError: more than one way of clipping; other values out of range.
+
+    References:
+        Duchi et al., Adaptive Subgradient Methods for Online Learning, 2011. Rust:
+        src/optimizers/adagrad.rs.
+
+    Example:
+        >>> w = np.array([1.0])
+        >>> Adagrad(0.1, initial_accumulator_value=0.0).apply([np.array([3.0])], [w])
+        >>> w.round(4)
+        array([0.9])
+    """
+
+    learning_rate: Any = 0.001
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
+    weight_decay: float | None = None
+    clipnorm: float | None = None
+    clipvalue: float | None = None
+    global_clipnorm: float | None = None
+    use_ema: bool = False
+    ema_momentum: float = 0.99
+    ema_overwrite_frequency: int | None = None
+    loss_scale_factor: float | None = None
+    gradient_accumulation_steps: int | None = None
+    name: Any = None
