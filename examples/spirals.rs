@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use lamina::Result;
 use lamina::graph::{Graph, GraphSpec, NodeSpec};
+use lamina::metrics::Reading;
 use lamina::named_layer::NamedLayer;
 use lamina::rng::{Stream, permutation};
 use lamina::runner::{Purpose, Runner, Sizes};
@@ -89,7 +90,7 @@ fn main() -> Result<()> {
     runner.set_training(training)?;
 
     let never = AtomicBool::new(false);
-    let mut pass = |purpose: Purpose, seed: u64, epoch: u64| -> Result<Vec<(String, f64)>> {
+    let mut pass = |purpose: Purpose, seed: u64, epoch: u64| -> Result<Vec<(String, Reading)>> {
         let (points, arms) = spirals(seed);
         let order = permutation(POINTS, 0, epoch)?;
         let sizes = Sizes {

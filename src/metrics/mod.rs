@@ -13,7 +13,7 @@ mod r2_score;
 mod top_k;
 mod unit_weights;
 
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -101,6 +101,15 @@ pub enum Reading {
     One(f64),
     /// Several.
     Several(Several),
+}
+
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(number) => fmt::Display::fmt(number, f),
+            Self::Several(several) => f.debug_list().entries(&several.values).finish(),
+        }
+    }
 }
 
 /// What Keras adds to divisors.

@@ -203,3 +203,27 @@ def test_a_chain_of_schedules_trains():
     assert model.optimizer.learning_rate == chain(8)
     again = optimizers.schedules.deserialize(optimizers.schedules.serialize(chain))
     assert [again(step) for step in range(12)] == [chain(step) for step in range(12)]
+
+
+def test_a_learning_rate_is_found_and_all_taken_back():
+    x, y = points()
+    models = []
+    for search in (False, True):
+        lamina.utils.set_random_seed(1)
+        lamina.utils.clear_session()
+        model = classifier(optimizers.SGD(0.1))
+        model.fit(x, y, epochs=1, verbose=0)
+        if search:
+            found = lamina.utils.find_learning_rate(model, x, y, start=1e-4, end=100.0, steps=40)
+            assert 1e-3 < found.suggestion < 100
+            assert len(found.losses) == len(found.learning_rates) <= 40
+            assert "steepest" in found.plot().svg()
+            assert model.optimizer.learning_rate == 0.1
+        model.fit(x, y, epochs=1, verbose=0)
+        models.append(model)
+    np.testing.assert_equal(models[0].get_weights(), models[1].get_weights())
+    with pytest.raises(ConfigError, match="expected 0 < start < end and at least 3 steps"):
+        lamina.utils.find_learning_rate(models[0], x, y, start=1.0, end=0.1)
+    scheduled = classifier(optimizers.SGD(optimizers.schedules.CosineDecay(0.1, 10)))
+    with pytest.raises(ConfigError, match="schedule"):
+        lamina.utils.find_learning_rate(scheduled, x, y)

@@ -70,6 +70,7 @@ from lamina.losses.similarity import (
     circle,
     cosine_similarity,
 )
+from lamina.losses.weighted_sum import WeightedSum
 
 __all__ = [
     "CTC",
@@ -97,6 +98,7 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "Tversky",
+    "WeightedSum",
     "binary_crossentropy",
     "binary_focal_crossentropy",
     "categorical_crossentropy",

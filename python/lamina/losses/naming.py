@@ -44,6 +44,7 @@ from lamina.losses.similarity import (
     Circle,
     CosineSimilarity,
 )
+from lamina.losses.weighted_sum import WeightedSum
 
 _classes: tuple[type[Loss], ...] = (
     MeanSquaredError,
@@ -70,6 +71,7 @@ _classes: tuple[type[Loss], ...] = (
     CosineSimilarity,
     Circle,
     CTC,
+    WeightedSum,
 )
 _aliases: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,

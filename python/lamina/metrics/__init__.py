@@ -69,6 +69,7 @@ from lamina.metrics.iou import (
     OneHotIoU,
     OneHotMeanIoU,
 )
+from lamina.metrics.mean_metric_wrapper import MeanMetricWrapper
 from lamina.metrics.metric import Metric
 from lamina.metrics.naming import deserialize, get, serialize
 from lamina.metrics.probabilistic import (
@@ -118,6 +119,7 @@ __all__ = [
     "MeanAbsoluteError",
     "MeanAbsolutePercentageError",
     "MeanIoU",
+    "MeanMetricWrapper",
     "MeanSquaredError",
     "MeanSquaredLogarithmicError",
     "Metric",

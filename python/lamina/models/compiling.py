@@ -8,6 +8,7 @@ from typing import Any
 
 from lamina.errors import ConfigError
 from lamina.layers.declare import describe, to_json
+from lamina.models.custom import CustomMetric, is_function, wrapped
 
 
 @dataclass
@@ -50,6 +51,14 @@ class Plan:
     metric_names: list[str]
     loss_names: list[str]
     plain_names: list[str] = field(default_factory=list)
+    custom_losses: dict[int, Any] = field(default_factory=dict)
+    custom_metrics: list[CustomMetric] = field(default_factory=list)
+    engine_targets: frozenset[int] = frozenset()
+
+    @property
+    def is_custom(self) -> bool:
+        """Whether functions are to be called between the engine's steps."""
+        return bool(self.custom_losses or self.custom_metrics)
 
     def logs(self, results: Sequence[tuple[str, Any]]) -> dict[str, Any]:
         """The engine's results as Keras names and orders them: loss, metrics, losses by output."""
@@ -82,28 +91,56 @@ def plan(compiled: Compiled, output_names: list[str]) -> Plan:
     weights = _per_output("loss_weights", compiled.loss_weights, output_names, same_for_all=True)
     metrics = _metrics("metrics", compiled.metrics, output_names)
     weighted = _metrics("weighted_metrics", compiled.weighted_metrics, output_names)
-    described = [_one("loss", loss) for loss in losses]
+    custom = {i: loss for i, loss in enumerate(losses) if is_function(loss)}
+    described = [
+        {"class_name": "Given", "config": {}} if i in custom else _one("loss", loss)
+        for i, loss in enumerate(losses)
+    ]
+
+    def engines(what: str, some: list[list[Any]]) -> list[list[Any]]:
+        return [
+            [_one(what, m) for m in these if i not in custom and not is_function(m)]
+            for i, these in enumerate(some)
+        ]
+
     config = {
         "optimizer": compiled.get_config()["optimizer"],
         "losses": described,
         "loss_weights": [1.0 if weight is None else float(weight) for weight in weights],
-        "metrics": [[_one("metrics", metric) for metric in some] for some in metrics],
-        "weighted_metrics": [[_one("weighted_metrics", m) for m in some] for some in weighted],
+        "metrics": engines("metrics", metrics),
+        "weighted_metrics": engines("weighted_metrics", weighted),
     }
     with_loss = [index for index in range(count) if losses[index] is not None]
     unique = _unique_outputs(output_names)
     shown = {i: f"{unique[i]}_loss" for i in with_loss} if len(with_loss) > 1 else {}
     plain, named, by_output = _metric_names(metrics, weighted, unique if count > 1 else [])
     raw_losses = [shown.get(i) for i in with_loss] if count > 1 else []
+    in_engine: list[str] = []
+    between: list[CustomMetric] = []
+    for i, names in enumerate(by_output):
+        asked = [(m, False) for m in metrics[i]] + [(m, True) for m in weighted[i]]
+        for name, (metric, is_weighted) in zip(names, asked, strict=True):
+            if i in custom or is_function(metric):
+                given = wrapped(metric) if is_function(metric) else _one("metrics", metric)
+                between.append(CustomMetric(i, name, given, is_weighted))
+            else:
+                in_engine.append(name)
     return Plan(
         json=to_json(config, "compile"),
         targets=[i for i in range(count) if losses[i] is not None or metrics[i] or weighted[i]],
         sparse=["sparse" in str(loss).lower() for loss in described],
         has_loss=bool(with_loss),
-        raw_names=["loss", *raw_losses, *(name for names in by_output for name in names)],
+        raw_names=["loss", *raw_losses, *in_engine, *(metric.name for metric in between)],
         metric_names=named,
         loss_names=list(shown.values()),
         plain_names=plain,
+        custom_losses=custom,
+        custom_metrics=between,
+        engine_targets=frozenset(
+            i
+            for i in range(count)
+            if losses[i] is not None or config["metrics"][i] or config["weighted_metrics"][i]
+        ),
     )
 
 
@@ -160,6 +197,13 @@ def _check_keys(what: str, given: Mapping[str, Any], names: list[str]) -> None:
         )
 
 
+def has_functions(config: Any) -> bool:
+    """Whether what `get_config` returned stands for functions, which no file holds."""
+    if isinstance(config, Mapping):
+        return "function" in config or any(map(has_functions, config.values()))
+    return isinstance(config, list) and any(map(has_functions, config))
+
+
 def _one(what: str, given: Any) -> dict[str, Any] | None:
     """A loss or metric as {"class_name", "config"}."""
     if given is None:
@@ -177,6 +221,8 @@ def _described(what: str, given: Any) -> Any:
         return {key: _described(what, value) for key, value in given.items()}
     if isinstance(given, list | tuple):
         return [_described(what, value) for value in given]
+    if is_function(given):
+        return {"function": metric_name(given)}
     return describe(given, f"compile: {what}")
 
 

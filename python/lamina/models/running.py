@@ -36,7 +36,7 @@ def run_epoch(
     between two looks at the progress bar. `resumed` is the `Position` of an epoch that was begun
     before; its first batches are not among the data.
     """
-    runner, plan = model._run(), model._current_plan()
+    runner, plan = model._steps(), model._current_plan()
     step = runner.train if stage == "train" else runner.test
     on_begin = getattr(called, f"on_{stage}_batch_begin")
     on_end = getattr(called, f"on_{stage}_batch_end")

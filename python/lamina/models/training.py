@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from lamina.errors import ConfigError
 from lamina.layers.base import Layer
 from lamina.models import compiling
 from lamina.models.batches import Raw, Source
+from lamina.models.custom import CustomRunner
 from lamina.models.data import Arrays, convert, convert_inputs, split_validation
 from lamina.models.running import run_epoch, run_predict
 from lamina.models.sources import open_source
@@ -78,10 +80,13 @@ class Trainer(Layer):
 
         Args:
             optimizer: Name or object; see `lamina.optimizers`.
-            loss: Name or object; for several outputs a list, or a dict by output name.
+            loss: Name or object; for several outputs a list, or a dict by output name. Or a
+                function of arrays `(y_true, y_pred)` that returns the loss, as one number or one
+                for each sample, and its gradient by the predictions, of their shape.
             loss_weights: Factor of each output's loss, as `loss` is given.
             metrics: List of names or objects; for several outputs a list of lists, or a dict.
-                "accuracy" means the one that fits the output.
+                "accuracy" means the one that fits the output. Or functions of arrays
+                `(y_true, y_pred)` that return a number, or one for each sample; the mean is shown.
             weighted_metrics: Metrics that take sample weights into account, given alike.
             run_eagerly: Without effect: there is one way to run.
             steps_per_execution: Without effect on the numbers: batch callbacks are called for every
@@ -302,7 +307,7 @@ class Trainer(Layer):
         """One step on one batch; returns what `evaluate` returns, for this batch."""
         self._check_compiled("train_on_batch", needs_loss=True)
         data = self._converter((x, y, sample_weight), class_weight)((x, y, sample_weight))
-        return self._one_batch(self._run().train, data, return_dict)
+        return self._one_batch(self._steps().train, data, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -310,7 +315,7 @@ class Trainer(Layer):
         """Loss and metrics on one batch, as in inference."""
         self._check_compiled("test_on_batch")
         data = self._converter((x, y, sample_weight))((x, y, sample_weight))
-        return self._one_batch(self._run().test, data, return_dict)
+        return self._one_batch(self._steps().test, data, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as in inference."""
@@ -324,7 +329,7 @@ class Trainer(Layer):
 
     def reset_metrics(self) -> None:
         """Let the running means begin again."""
-        self._run().reset_metrics()
+        self._steps().reset_metrics()
 
     # ---- for this package ----
 
@@ -357,7 +362,7 @@ class Trainer(Layer):
 
     def _position(self) -> dict[str, Any]:
         """Where `fit` is, for `_resumed` of a later one; plain numbers, lists and dicts."""
-        runner = self._run()
+        runner = self._steps()
         logs = self._current_plan().logs(runner.results())
         return self._epoch_begin | {
             "batch": self._batch,
@@ -376,7 +381,7 @@ class Trainer(Layer):
         return logs
 
     def _one_batch(self, step: Callable[..., int], data: Arrays, return_dict: bool) -> Any:
-        runner, plan = self._run(), self._current_plan()
+        runner, plan = self._steps(), self._current_plan()
         runner.reset_metrics()
         step(data.inputs, data.targets, data.weights, None, data.rows, 0, 1, math.inf)
         logs = plan.logs(runner.results())
@@ -420,6 +425,11 @@ class Trainer(Layer):
         assert self._plan is not None, "a compiled model's runner is compiled"
         return self._plan
 
+    def _steps(self) -> Any:
+        """What trains and tests: the runner, or one that calls functions between its steps."""
+        runner, plan = self._run(), self._plan
+        return CustomRunner(runner, plan) if plan is not None and plan.is_custom else runner
+
     def _runner_is_new(self) -> None:
         """Compile a fresh runner if the model is, and give it the state of the one before."""
         if self._compiled is None:
@@ -455,6 +465,13 @@ class Trainer(Layer):
         return state
 
     def _restore_training(self, state: Mapping[str, Any]) -> None:
+        if compiling.has_functions(state["compile"]):
+            warnings.warn(
+                f"{self._title()}: was compiled with functions, which files and copies do not "
+                "hold. Compile it again",
+                stacklevel=2,
+            )
+            state = {**state, "compile": None, "optimizer": {}}
         if state["compile"] is not None and self._compiled is None:
             self.compile_from_config(state["compile"])
         if self._graph is None:

@@ -2,6 +2,7 @@
 
 from lamina._ragged import Ragged
 from lamina._session import clear_session
+from lamina.utils.find_learning_rate import LearningRates, find_learning_rate
 from lamina.utils.heat_map import heat_map
 from lamina.utils.image_dataset_from_directory import image_dataset_from_directory
 from lamina.utils.image_grid import image_grid
@@ -21,6 +22,7 @@ from lamina.utils.to_categorical import to_categorical
 from lamina.utils.x_y_sample_weight import pack_x_y_sample_weight, unpack_x_y_sample_weight
 
 __all__ = [
+    "LearningRates",
     "Picture",
     "Progbar",
     "PyDataset",
@@ -28,6 +30,7 @@ __all__ = [
     "SampleDataset",
     "Sequence",
     "clear_session",
+    "find_learning_rate",
     "heat_map",
     "image_dataset_from_directory",
     "image_grid",
