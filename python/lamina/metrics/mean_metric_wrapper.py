@@ -40,7 +40,7 @@ class MeanMetricWrapper(Metric):
     ) -> None:
         self._fn = fn
         self._kwargs = kwargs
-        self.name = name or getattr(fn, "__name__", type(fn).__name__)
+        self.name = str(name or getattr(fn, "__name__", type(fn).__name__))
         self.dtype = dtype
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
