@@ -195,6 +195,14 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             &IMAGES,
             2 * 32 * 28 * 28 * (9 * 32 + 32 * 32),
         ),
+        (
+            "ReversibleEmbedding",
+            json!({"input_dim": 1000, "output_dim": 64}),
+            &[32, 64],
+            0,
+        ),
+        ("RotaryEmbedding", json!({}), &SEQUENCES, 0),
+        ("SinePositionEncoding", json!({}), &SEQUENCES, 0),
         ("SimpleRNN", json!({"units": 64}), &SEQUENCES, step),
         (
             "SpectralNormalization",
@@ -220,7 +228,7 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
 }
 
 /// Views and inputs do nothing that takes time.
-const WITHOUT_WORK: [&str; 3] = ["Flatten", "InputLayer", "Reshape"];
+const WITHOUT_WORK: [&str; 5] = ["Flatten", "FoldTime", "InputLayer", "Reshape", "UnfoldTime"];
 
 fn layers(criterion: &mut Criterion) {
     let table = table();

@@ -39,6 +39,7 @@ pub mod multi_head_attention;
 pub mod noise;
 pub mod normalization;
 pub mod pooling;
+pub mod position;
 pub mod prelu;
 pub mod rearranging;
 pub mod rectifiers;
@@ -50,6 +51,7 @@ pub mod simple_rnn;
 mod sliding;
 pub mod spatial_dropout;
 pub mod spectral_normalization;
+pub mod time;
 mod turn;
 pub mod up_sampling;
 
@@ -126,6 +128,7 @@ registry! {
     "EinsumDense" => einsum_dense::EinsumDense,
     "Embedding" => embedding::Embedding<false>,
     "Flatten" => flatten::Flatten,
+    "FoldTime" => time::FoldTime,
     "GRU" => gru::Gru,
     "GaussianDropout" => noise::GaussianDropout,
     "GaussianNoise" => noise::GaussianNoise,
@@ -159,10 +162,12 @@ registry! {
     "Rescaling" => rearranging::Rescaling,
     "Reshape" => reshape::Reshape,
     "Reverse" => reverse::Reverse,
+    "RotaryEmbedding" => position::RotaryEmbedding,
     "SeparableConv1D" => convolution::SeparableConvolution<1>,
     "SeparableConv2D" => convolution::SeparableConvolution<2>,
     "ReversibleEmbedding" => embedding::Embedding<true>,
     "SimpleRNN" => simple_rnn::SimpleRnn,
+    "SinePositionEncoding" => position::SinePositionEncoding,
     "SpatialDropout1D" => spatial_dropout::SpatialDropout<1>,
     "SpatialDropout2D" => spatial_dropout::SpatialDropout<2>,
     "SpatialDropout3D" => spatial_dropout::SpatialDropout<3>,
@@ -175,4 +180,5 @@ registry! {
     "ZeroPadding1D" => borders::ZeroPadding<1>,
     "ZeroPadding2D" => borders::ZeroPadding<2>,
     "ZeroPadding3D" => borders::ZeroPadding<3>,
+    "UnfoldTime" => time::UnfoldTime,
 }

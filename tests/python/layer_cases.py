@@ -139,6 +139,13 @@ ROWS = [
         ),
         call={"initial_state": [numbers(2, 2), numbers(2, 2, seed=1)]},
     ),
+    row(
+        (2, 4, 3),
+        lambda: layers.Bidirectional(
+            layers.RNN([layers.GRUCell(2), layers.LSTMCell(3)], return_sequences=True)
+        ),
+        call={"mask": MASK},
+    ),
     row([(2, 4, 3), (2, 4, 2)], lambda: layers.Concatenate()),
     row([(2, 4, 3), (2, 1, 3), (2, 2, 3)], lambda: layers.Concatenate(axis=1)),
     row((2, 7, 3), lambda: layers.Conv1D(4, 3)),
@@ -214,6 +221,13 @@ ROWS = [
     row((2, 3, 4), lambda: layers.Flatten()),
     row((2,), lambda: layers.Flatten()),
     row((2, 3, 4), lambda: layers.Flatten("channels_first")),
+    row((2, 3), lambda: layers.GRUCell(2), call={"states": [numbers(2, 2)]}),
+    row((2, 3), lambda: layers.GRUCell(2, reset_after=False), call={"states": [numbers(2, 2)]}),
+    row(
+        (2, 4, 3),
+        lambda: layers.GRU(2, num_layers=2, return_state=True, go_backwards=True),
+        call={"mask": MASK},
+    ),
     row((2, 4, 3), lambda: layers.GRU(2)),
     row((2, 4, 3), lambda: layers.GRU(2, reset_after=False, return_sequences=True)),
     row(
@@ -269,6 +283,18 @@ ROWS = [
     row((2, 3, 4), lambda: layers.GroupNormalization(-1, axis=1, epsilon=0.1)),
     row((3, 6), lambda: layers.GroupNormalization(1, center=False, scale=False)),
     row((2, 4, 3), lambda: layers.Identity()),
+    row(
+        (2, 3),
+        lambda: layers.LSTMCell(2, activation="relu"),
+        call={"states": [numbers(2, 2), numbers(2, 2, seed=1)]},
+    ),
+    row(
+        (2, 4, 3),
+        lambda: layers.LSTM(2, num_layers=3, return_sequences=True),
+        call={"initial_state": [numbers(2, 2, seed=seed) for seed in range(6)]},
+    ),
+    row((2, 4, 3), lambda: layers.LSTM(2, num_layers=2, stateful=True)),
+    row((8, 4, 3), lambda: layers.LSTM(4, num_layers=2, dropout=0.3, seed=1), training="random"),
     row((2, 4, 3), lambda: layers.LSTM(2)),
     row((2, 4, 3), lambda: layers.LSTM(2, return_sequences=True, return_state=True)),
     row(
@@ -334,6 +360,20 @@ ROWS = [
     row((2, 4, 20), lambda: layers.RMSNormalization()),
     row((2, 4, 3), lambda: layers.RMSNormalization(axis=1, epsilon=0.1)),
     row((2, 4, 3), lambda: layers.RMSNormalization(axis=(1, 2))),
+    row((2, 4, 3), lambda: layers.RNN(layers.LSTMCell(2), return_state=True)),
+    row(
+        (2, 4, 3),
+        lambda: layers.RNN(
+            [layers.LSTMCell(2), layers.GRUCell(3)], go_backwards=True, return_sequences=True
+        ),
+        call={"mask": MASK},
+    ),
+    row(
+        (2, 4, 3),
+        lambda: layers.RNN(layers.SimpleRNNCell(2), return_state=True),
+        call={"initial_state": [numbers(2, 2)]},
+    ),
+    row((2, 4, 3), lambda: layers.RNN(layers.GRUCell(2), stateful=True)),
     row((2, 4, 3), lambda: layers.ReLU()),
     row((2, 4, 3), lambda: layers.ReLU(max_value=1, negative_slope=0.1, threshold=0.2)),
     row((2, 4), lambda: layers.RepeatVector(3)),
@@ -356,6 +396,15 @@ ROWS = [
     ),
     row((2, 3), lambda: layers.ReversibleEmbedding(7, 3, False), call={"reverse": True}),
     row(ids(7, 2, 4), lambda: layers.ReversibleEmbedding(7, 3, False)),
+    row((2, 4, 6), lambda: layers.RotaryEmbedding()),
+    row(
+        (2, 3, 4, 2),
+        lambda: layers.RotaryEmbedding(100, scaling_factor=2.0, sequence_axis=2),
+        call={"start_index": 3},
+    ),
+    row((2, 3), lambda: layers.SimpleRNNCell(2), call={"states": [numbers(2, 2)]}),
+    row((2, 4, 3), lambda: layers.SinePositionEncoding()),
+    row((2, 4, 6), lambda: layers.SinePositionEncoding(50.0), call={"start_index": 2}),
     row((2, 4, 3), lambda: layers.SimpleRNN(2)),
     row((2, 4, 3), lambda: layers.SimpleRNN(2, return_sequences=True, go_backwards=True)),
     row(
@@ -404,6 +453,34 @@ ROWS = [
     row((2, 2, 3, 2, 2), lambda: layers.ZeroPadding3D((1, 0, 2))),
     row((2, 4, 20), lambda: layers.UnitNormalization()),
     row((2, 4, 3), lambda: layers.UnitNormalization(axis=[1, -1])),
+    row(
+        (2, 3),
+        lambda: layers.StackedRNNCells([layers.LSTMCell(2), layers.GRUCell(4)]),
+        call={"states": [[numbers(2, 2), numbers(2, 2, seed=1)], numbers(2, 4)]},
+    ),
+    row((2, 4, 3), lambda: layers.TimeDistributed(layers.Dense(5, activation="tanh"))),
+    row(
+        (2, 3, 5, 4, 2),
+        lambda: layers.TimeDistributed(layers.Conv2D(3, 3)),
+        call={"mask": MASK[:, :3]},
+    ),
+    row(
+        (2, 4, 3, 2),
+        lambda: layers.TimeDistributed(layers.LSTM(2)),
+        call={"mask": numbers(2, 4, 3) < 1},
+    ),
+    row(
+        (2, 4, 6),
+        lambda: layers.TransformerDecoder(5, 2, normalize_first=True),
+        call={"encoder_sequence": numbers(2, 3, 4)},
+    ),
+    row((2, 4, 6), lambda: layers.TransformerDecoder(5, 3, activation="gelu")),
+    row((2, 4, 6), lambda: layers.TransformerEncoder(5, 2), call={"padding_mask": MASK}),
+    row(
+        (6, 4, 6),
+        lambda: layers.TransformerEncoder(5, 2, 0.3, "gelu", normalize_first=True),
+        training="random",
+    ),
 ]
 
 TESTED_INSIDE = {"InputLayer", "Layer"}

@@ -13,6 +13,7 @@ from lamina.layers.attention import AdditiveAttention, Attention
 from lamina.layers.base import Layer
 from lamina.layers.batch_normalization import BatchNormalization
 from lamina.layers.bidirectional import Bidirectional
+from lamina.layers.cells import GRUCell, LSTMCell, SimpleRNNCell, StackedRNNCells
 from lamina.layers.conv1d import Conv1D
 from lamina.layers.conv2d import Conv2D
 from lamina.layers.conv3d import Conv3D
@@ -75,14 +76,18 @@ from lamina.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from lamina.layers.position import RotaryEmbedding, SinePositionEncoding
 from lamina.layers.rearranging import Permute, RepeatVector, Rescaling
 from lamina.layers.rectifiers import ELU, LeakyReLU, PReLU, ReLU
 from lamina.layers.reshape import Reshape
 from lamina.layers.reversible_embedding import ReversibleEmbedding
 from lamina.layers.rms_normalization import RMSNormalization
+from lamina.layers.rnn import RNN
 from lamina.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from lamina.layers.simple_rnn import SimpleRNN
 from lamina.layers.spectral_normalization import SpectralNormalization
+from lamina.layers.time_distributed import TimeDistributed
+from lamina.layers.transformer import TransformerDecoder, TransformerEncoder
 from lamina.layers.unit_normalization import UnitNormalization
 from lamina.layers.up_sampling import UpSampling1D, UpSampling2D, UpSampling3D
 from lamina.layers.zero_padding import ZeroPadding1D, ZeroPadding2D, ZeroPadding3D
@@ -112,6 +117,7 @@ __all__ = [
     "ELU",
     "GRU",
     "LSTM",
+    "RNN",
     "Activation",
     "ActivityRegularization",
     "AdaptiveAveragePooling1D",
@@ -156,6 +162,7 @@ __all__ = [
     "EinsumDense",
     "Embedding",
     "Flatten",
+    "GRUCell",
     "GaussianDropout",
     "GaussianNoise",
     "GlobalAveragePooling1D",
@@ -175,6 +182,7 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "LSTMCell",
     "Layer",
     "LayerNormalization",
     "LeakyReLU",
@@ -198,16 +206,23 @@ __all__ = [
     "Rescaling",
     "Reshape",
     "ReversibleEmbedding",
+    "RotaryEmbedding",
     "SeparableConv1D",
     "SeparableConv2D",
     "SeparableConvolution1D",
     "SeparableConvolution2D",
     "SimpleRNN",
+    "SimpleRNNCell",
+    "SinePositionEncoding",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
     "SpectralNormalization",
+    "StackedRNNCells",
     "Subtract",
+    "TimeDistributed",
+    "TransformerDecoder",
+    "TransformerEncoder",
     "UnitNormalization",
     "UpSampling1D",
     "UpSampling2D",

@@ -12,6 +12,7 @@ from lamina.layers.declare import deserialize, is_layer_config, layer, serialize
 from lamina.layers.merging import Add, Average, Concatenate, Multiply
 from lamina.layers.recurrent import Recurrent
 from lamina.layers.reverse import Reverse
+from lamina.layers.rnn import RNN
 
 MERGES = {"concat": Concatenate, "sum": Add, "mul": Multiply, "ave": Average}
 
@@ -25,7 +26,7 @@ class Bidirectional(Layer):
     of returned sequences give 0.
 
     Args:
-        layer: The recurrent layer to copy.
+        layer: The recurrent layer to copy: SimpleRNN, LSTM, GRU or RNN.
         merge_mode: "concat", "sum", "mul", "ave", or None for both outputs apart.
         weights: List of arrays to start from, those of the forward layer first.
         backward_layer: The layer for the way back, instead of a copy; `go_backwards` must differ
@@ -70,7 +71,7 @@ class Bidirectional(Layer):
             backward = _copy(backward, "", {})
         self._check_pair(forward, backward)
         del self.__dict__["layer"], self.__dict__["backward_layer"]
-        self.forward_layer: Recurrent = forward
+        self.forward_layer: Recurrent | RNN = forward
         self.__dict__["backward_layer"] = backward
         self._values.update(layer=forward, backward_layer=backward)
         self.stateful = forward.stateful
@@ -128,10 +129,12 @@ class Bidirectional(Layer):
                 )
 
 
-def _recurrent(value: Any, where: str) -> Recurrent:
+def _recurrent(value: Any, where: str) -> Recurrent | RNN:
     made = deserialize(value) if is_layer_config(value) else value
-    if not isinstance(made, Recurrent):
-        raise ConfigError(f"{where}: expected a SimpleRNN, LSTM or GRU layer, got {value!r:.60}")
+    if not isinstance(made, Recurrent | RNN):
+        raise ConfigError(
+            f"{where}: expected a SimpleRNN, LSTM, GRU or RNN layer, got {value!r:.60}"
+        )
     return made
 
 

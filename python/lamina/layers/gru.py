@@ -43,6 +43,8 @@ class GRU(Recurrent):
         reset_after: Apply the reset gate after the recurrent product (as cuDNN and PyTorch do).
         use_cudnn: Without effect; there is no GPU.
         zero_output_for_mask: Give 0 at masked steps, instead of repeating the step before.
+        num_layers: How many such layers, each on the outputs of the one before; `dropout` then
+            drops inputs of each, and states are given and returned for one layer after the other.
 
     Input shape:  `(batch, time, features)`, float; a mask `(batch, time)` skips steps.
     Output shape: `(batch, units)`, or `(batch, time, units)` with return_sequences; with
@@ -88,3 +90,4 @@ class GRU(Recurrent):
     reset_after: bool = True
     use_cudnn: str | bool = "auto"
     zero_output_for_mask: bool = option(default=False, kw_only=True)
+    num_layers: int = option(default=1, kw_only=True)

@@ -43,6 +43,8 @@ class LSTM(Recurrent):
         unroll: Without effect on the numbers or the speed.
         use_cudnn: Without effect; there is no GPU.
         zero_output_for_mask: Give 0 at masked steps, instead of repeating the step before.
+        num_layers: How many such layers, each on the outputs of the one before; `dropout` then
+            drops inputs of each, and states are given and returned for one layer after the other.
 
     Input shape:  `(batch, time, features)`, float; a mask `(batch, time)` skips steps.
     Output shape: `(batch, units)`, or `(batch, time, units)` with return_sequences; with
@@ -63,6 +65,8 @@ class LSTM(Recurrent):
         >>> output.shape, h.shape, c.shape
         ((32, 4), (32, 4), (32, 4))
     """
+
+    _num_states = 2
 
     units: int
     activation: Any = "tanh"
@@ -89,3 +93,4 @@ class LSTM(Recurrent):
     unroll: bool = False
     use_cudnn: str | bool = "auto"
     zero_output_for_mask: bool = option(default=False, kw_only=True)
+    num_layers: int = option(default=1, kw_only=True)

@@ -35,6 +35,8 @@ class SimpleRNN(Recurrent):
         unroll: Without effect on the numbers or the speed.
         seed: Seed of the dropout; None takes the model's.
         zero_output_for_mask: Give 0 at masked steps, instead of repeating the step before.
+        num_layers: How many such layers, each on the outputs of the one before; `dropout` then
+            drops inputs of each, and states are given and returned for one layer after the other.
 
     Input shape:  `(batch, time, features)`, float; a mask `(batch, time)` skips steps.
     Output shape: `(batch, units)`, or `(batch, time, units)` with return_sequences; with
@@ -76,3 +78,4 @@ class SimpleRNN(Recurrent):
     unroll: bool = False
     seed: int | None = None
     zero_output_for_mask: bool = option(default=False, kw_only=True)
+    num_layers: int = option(default=1, kw_only=True)

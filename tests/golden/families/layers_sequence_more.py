@@ -12,6 +12,8 @@ def fill(family):
     attentions(family)
     grouped(family)
     reversible(family)
+    cells(family)
+    distributed(family)
 
 
 def dots(family):
@@ -115,3 +117,55 @@ def reversible(family):
     add("back", vectors, call=back)
     add("back_untied", vectors, {"tie_weights": False}, call=back)
     add("back_capped", vectors, {"logit_soft_cap": 1.5}, call=back)
+
+
+def cells(family):
+    """Cells by themselves, and RNN around one and around several, with masks and states."""
+
+    def config(kind, units, **options):
+        return {"class_name": kind, "config": {"units": units, **options}}
+
+    def add(name, kind, settings, inputs, **kwargs):
+        add_layer_case(family, name, kind, settings, [inputs], **kwargs)
+
+    x, step = normal("sequence", 2, 4, 3), normal("step", 2, 3)
+    mask = {"mask": np.array([[1, 1, 0, 1], [1, 0, 1, 0]], bool)}
+    states = [normal(f"state{i}", 2, 2) for i in range(3)]
+    add("cell_simple", "SimpleRNNCell", {"units": 2}, step, tensors={"states": states[:1]})
+    add("cell_lstm", "LSTMCell", {"units": 2}, step, tensors={"states": states[:2]})
+    add("cell_gru", "GRUCell", {"units": 2}, step, tensors={"states": states[:1]})
+    before = {"units": 2, "reset_after": False}
+    add("cell_gru_before", "GRUCell", before, step, tensors={"states": states[:1]})
+    two = [config("LSTMCell", 2), config("GRUCell", 3, reset_after=False)]
+    for label, cell in (
+        ("simple", config("SimpleRNNCell", 2)),
+        ("lstm", config("LSTMCell", 2, use_bias=False)),
+        ("gru", config("GRUCell", 2)),
+        ("list", two),
+        ("stacked", {"class_name": "StackedRNNCells", "config": {"cells": two}}),
+    ):
+        both = {"cell": cell, "return_state": True}
+        add(f"rnn_{label}", "RNN", both, x)
+        add(f"rnn_{label}_mask", "RNN", {"return_sequences": True, **both}, x, tensors=mask)
+        back = {"return_sequences": True, "go_backwards": True, **both}
+        add(f"rnn_{label}_backwards", "RNN", back, x, tensors=mask)
+    zero = {"cell": two, "return_sequences": True, "zero_output_for_mask": True}
+    add("rnn_list_zero", "RNN", zero, x, tensors=mask)
+    start = {"initial_state": states[:2]}
+    add("rnn_lstm_state", "RNN", {"cell": config("LSTMCell", 2)}, x, tensors=start)
+    inside = {"class_name": "RNN", "config": {"cell": two, "return_sequences": True}}
+    add("bidirectional_rnn", "Bidirectional", {"layer": inside}, x, tensors=mask)
+
+
+def distributed(family):
+    """TimeDistributed around layers of every rank."""
+
+    def add(name, kind, config, *shape):
+        settings = {"layer": {"class_name": kind, "config": config}}
+        inputs = [normal(name, *shape)]
+        add_layer_case(family, f"distributed_{name}", "TimeDistributed", settings, inputs)
+
+    add("dense", "Dense", {"units": 4, "activation": "relu"}, 2, 3, 5)
+    add("conv", "Conv2D", {"filters": 2, "kernel_size": 2}, 2, 3, 4, 4, 2)
+    add("lstm", "LSTM", {"units": 2}, 2, 3, 4, 2)
+    add("flatten", "Flatten", {}, 2, 3, 4, 2)
