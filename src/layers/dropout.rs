@@ -18,23 +18,23 @@ use crate::shape::Shape;
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
-    rate: f64,
+    pub(super) rate: f64,
     #[serde(default)]
-    noise_shape: Option<Vec<Option<usize>>>,
+    pub(super) noise_shape: Option<Vec<Option<usize>>>,
     #[serde(default)]
-    seed: Option<u64>,
+    pub(super) seed: Option<u64>,
 }
 
 impl Dropout {
     /// Elements of the random pattern for an input of these sizes; `None` if it is not repeated.
-    fn pattern_len(&self, sizes: &[usize]) -> Option<usize> {
+    pub(super) fn pattern_len(&self, sizes: &[usize]) -> Option<usize> {
         let axes = self.noise_shape.as_ref()?.iter().zip(sizes);
         let repeats = |(axis, &size): (&Option<usize>, &usize)| axis.is_some_and(|a| a != size);
         let len = |(axis, &size): (&Option<usize>, &usize)| axis.unwrap_or(size);
         axes.clone().any(repeats).then(|| axes.map(len).product())
     }
 
-    fn drops(&self, training: bool) -> bool {
+    pub(super) fn drops(&self, training: bool) -> bool {
         training && self.rate > 0.0
     }
 }

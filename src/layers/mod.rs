@@ -14,6 +14,7 @@ use crate::real::Real;
 use crate::shape::Shape;
 
 pub mod activation;
+pub mod alpha_dropout;
 pub mod attention;
 pub mod batch_normalization;
 pub mod borders;
@@ -49,6 +50,7 @@ pub mod reverse;
 pub mod scaled_rows;
 pub mod simple_rnn;
 mod sliding;
+pub mod softmax;
 pub mod spatial_dropout;
 pub mod spectral_normalization;
 pub mod time;
@@ -104,6 +106,7 @@ registry! {
     "Add" => merging::Add,
     "AdditiveAttention" => attention::Attention<true>,
     "Attention" => attention::Attention<false>,
+    "AlphaDropout" => alpha_dropout::AlphaDropout,
     "Average" => merging::Average,
     "AveragePooling1D" => pooling::AveragePooling<1>,
     "AveragePooling2D" => pooling::AveragePooling<2>,
@@ -168,6 +171,7 @@ registry! {
     "ReversibleEmbedding" => embedding::Embedding<true>,
     "SimpleRNN" => simple_rnn::SimpleRnn,
     "SinePositionEncoding" => position::SinePositionEncoding,
+    "Softmax" => softmax::Softmax,
     "SpatialDropout1D" => spatial_dropout::SpatialDropout<1>,
     "SpatialDropout2D" => spatial_dropout::SpatialDropout<2>,
     "SpatialDropout3D" => spatial_dropout::SpatialDropout<3>,

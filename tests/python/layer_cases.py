@@ -110,6 +110,8 @@ ROWS = [
         call={"return_attention_scores": True},
         training="random",
     ),
+    row((20, 30), lambda: layers.AlphaDropout(0.5), training="random"),
+    row((20, 3, 10), lambda: layers.AlphaDropout(0.3, (None, 1, None), 4), training="random"),
     row([(2, 3), (2, 3)], lambda: layers.Average()),
     row([(2, 4, 1), (2, 3)], lambda: layers.Average()),
     row((2, 7, 3), lambda: layers.AveragePooling1D(3, strides=2, padding="same")),
@@ -418,6 +420,9 @@ ROWS = [
         lambda: layers.SimpleRNN(4, dropout=0.3, recurrent_dropout=0.3, seed=1),
         training="random",
     ),
+    row((2, 3, 4), lambda: layers.Softmax()),
+    row((2, 3, 4), lambda: layers.Softmax(axis=1)),
+    row((2, 3, 4), lambda: layers.Softmax([1, 2]), call={"mask": numbers(2, 1, 4) < 0.5}),
     row((20, 6, 10), lambda: layers.SpatialDropout1D(0.5, seed=3), training="random"),
     row((20, 3, 2, 10), lambda: layers.SpatialDropout2D(0.5), training="random"),
     row(

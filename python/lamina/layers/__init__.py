@@ -9,6 +9,7 @@ from lamina.layers.adaptive_pooling import (
     AdaptiveMaxPooling2D,
     AdaptiveMaxPooling3D,
 )
+from lamina.layers.alpha_dropout import AlphaDropout
 from lamina.layers.attention import AdditiveAttention, Attention
 from lamina.layers.base import Layer
 from lamina.layers.batch_normalization import BatchNormalization
@@ -85,6 +86,7 @@ from lamina.layers.rms_normalization import RMSNormalization
 from lamina.layers.rnn import RNN
 from lamina.layers.separable_conv import SeparableConv1D, SeparableConv2D
 from lamina.layers.simple_rnn import SimpleRNN
+from lamina.layers.softmax import Softmax
 from lamina.layers.spectral_normalization import SpectralNormalization
 from lamina.layers.time_distributed import TimeDistributed
 from lamina.layers.transformer import TransformerDecoder, TransformerEncoder
@@ -128,6 +130,7 @@ __all__ = [
     "AdaptiveMaxPooling3D",
     "Add",
     "AdditiveAttention",
+    "AlphaDropout",
     "Attention",
     "Average",
     "AveragePooling1D",
@@ -214,6 +217,7 @@ __all__ = [
     "SimpleRNN",
     "SimpleRNNCell",
     "SinePositionEncoding",
+    "Softmax",
     "SpatialDropout1D",
     "SpatialDropout2D",
     "SpatialDropout3D",
