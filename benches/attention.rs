@@ -71,7 +71,7 @@ fn attention(criterion: &mut Criterion) {
             values: &values,
         };
         let mut context = vec![0.0; len];
-        let mut saved = vec![0.0; sizes.scores()];
+        let mut saved = vec![0.0; sizes.saved()];
         let (mut dq, mut dk, mut dv) = (vec![0.0; len], vec![0.0; len], vec![0.0; len]);
         let product = 2 * sizes.scores() * dim;
         for (name, is_causal) in [("full", false), ("causal", true)] {
@@ -80,6 +80,7 @@ fn attention(criterion: &mut Criterion) {
                 ..Mask::none()
             };
             let rules = Rules {
+                scale: 1.0 / (dim as f32).sqrt(),
                 mask,
                 empty_is_uniform: true,
                 dropout: None,

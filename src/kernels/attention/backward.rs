@@ -1,17 +1,19 @@
 //! From the gradient of the weighted sums back to projected queries, keys and values.
 
-use ndarray::{ArrayView2, ArrayViewMut2, s};
+use ndarray::ArrayViewMut2;
 
-use super::{BLOCK, Pair, Projected, Rules, Sizes, for_each_pair};
-use crate::kernels::gemm::{Epilogue, Gemm, Matrix, MatrixMut, Operand, gemm};
+use super::head::Head;
+use super::probabilities::softmax_backward;
+use super::product::{Left, Panels, Target};
+use super::{PART, Projected, Rules, Sizes, for_each_pair};
+use crate::kernels::gemm::{Matrix, width};
 use crate::kernels::scratch::with_scratch;
-use crate::kernels::softmax::softmax_backward;
 use crate::real::Real;
 
 /// The gradients of what went into [`super::attend`]; all are overwritten.
 #[derive(Debug)]
 pub struct Gradients<'a, F> {
-    /// By the scaled queries, laid out as they are.
+    /// By the queries, laid out as they are.
     pub queries: &'a mut [F],
     /// By the keys.
     pub keys: &'a mut [F],
@@ -21,8 +23,8 @@ pub struct Gradients<'a, F> {
 
 /// Leads the gradients of the context and, if given, of the scores back. Uses up the probabilities `saved`.
 ///
-/// With P the probabilities and D = dropped P: `dV = D^T dC`, `dD = dC V^T`, `dS = P * (dP - sum(dP * P))` row by row,
-/// `dQ = dS K` and `dK = dS^T Q`.
+/// With P the probabilities and D = dropped P: `dV = D^T dC`, `dD = dC V^T`, `dS = scale * P * (dP - sum(dP * P))` row by
+/// row, `dQ = dS K` and `dK = dS^T Q`.
 ///
 /// # Panics
 /// If a slice is not as long as the sizes say.
@@ -45,7 +47,7 @@ pub fn attend_backward<F: Real>(
         Some(sizes.rows(gradients.queries, sizes.queries, sizes.key_dim)),
         Some(sizes.rows(gradients.keys, sizes.keys, sizes.key_dim)),
         Some(sizes.rows(gradients.values, sizes.keys, sizes.value_dim)),
-        Some(sizes.table(saved)),
+        Some(sizes.table(saved, sizes.row())),
     ];
     for_each_pair([0; 3], views, &|pair, views| {
         let [Some(queries), Some(keys), Some(values), Some(saved)] = views else {
@@ -54,35 +56,27 @@ pub fn attend_backward<F: Real>(
         let Some(saved) = saved.into_slice() else {
             return;
         };
-        let head = Head {
-            sizes,
-            projected,
-            rules,
-            pair,
-            grad_context,
-            grad_scores,
-        };
-        head.backward(saved, queries, keys, values);
+        let entries = if rules.mask.has_keys() { sizes.keys } else { 0 };
+        with_scratch(entries, |entries| {
+            let head = Head {
+                sizes,
+                projected,
+                rules,
+                pair,
+                mask: rules.mask.of_pair(&sizes, pair, entries),
+            };
+            head.backward(saved, grad_context, grad_scores, [queries, keys, values]);
+        });
     });
-}
-
-/// One head of one sample.
-struct Head<'a, F> {
-    sizes: Sizes,
-    projected: Projected<'a, F>,
-    rules: &'a Rules<'a, F>,
-    pair: Pair,
-    grad_context: &'a [F],
-    grad_scores: Option<&'a [F]>,
 }
 
 impl<F: Real> Head<'_, F> {
     fn backward(
         &self,
         saved: &mut [F],
-        mut grad_queries: ArrayViewMut2<'_, F>,
-        mut grad_keys: ArrayViewMut2<'_, F>,
-        mut grad_values: ArrayViewMut2<'_, F>,
+        grad_context: &[F],
+        grad_scores: Option<&[F]>,
+        [mut grad_queries, mut grad_keys, mut grad_values]: [ArrayViewMut2<'_, F>; 3],
     ) {
         let Sizes {
             queries,
@@ -91,113 +85,115 @@ impl<F: Real> Head<'_, F> {
             value_dim,
             ..
         } = self.sizes;
-        let block = BLOCK.min(queries);
-        let factors = if self.rules.dropout.is_some() {
-            keys
-        } else {
-            0
-        };
-        let entries = if self.rules.mask.has_keys() { keys } else { 0 };
+        let (row, block) = (self.sizes.row(), self.sizes.block());
         let lens = [
-            block * keys,
-            block * key_dim,
-            keys * key_dim,
-            keys * value_dim,
-            factors,
+            Panels::<F>::len(keys, key_dim),
+            Panels::<F>::len(value_dim, keys),
+            Panels::<F>::len(block, key_dim),
+            Panels::<F>::len(block, value_dim),
+            block * row,
+            if self.rules.dropout.is_some() {
+                keys
+            } else {
+                0
+            },
         ];
-        with_scratch(lens.iter().sum::<usize>() + entries, |scratch| {
-            let (tile, scratch) = scratch.split_at_mut(lens[0]);
-            let (dq, scratch) = scratch.split_at_mut(lens[1]);
-            let (dk, scratch) = scratch.split_at_mut(lens[2]);
-            let (dv, scratch) = scratch.split_at_mut(lens[3]);
-            let (factors, entries) = scratch.split_at_mut(factors);
-            let mask = self.rules.mask.of_pair(&self.sizes, self.pair, entries);
-            dk.fill(F::ZERO);
-            dv.fill(F::ZERO);
-            for first in (0..queries).step_by(BLOCK) {
-                let end = queries.min(first + BLOCK);
-                let (rows, limit) = (end - first, self.rules.mask.limit(&self.sizes, end));
-                let saved = &mut saved[first * keys..end * keys];
-                let tile = &mut tile[..rows * keys];
-
-                let context = self.rows(self.grad_context, queries, first, value_dim);
-                let values = Operand::Plain(self.rows(self.projected.values, keys, 0, value_dim));
-                let shape = Gemm::nt(rows, limit, value_dim);
-                let c = MatrixMut::new(&mut *tile, keys);
-                gemm(shape, context, values, F::ZERO, c, Epilogue::default());
-
-                let table = saved
-                    .chunks_exact_mut(keys)
-                    .zip(tile.chunks_exact_mut(keys));
-                for (query, (p, dp)) in (first..end).zip(table) {
-                    let (p, dp) = (&mut p[..limit], &mut dp[..limit]);
-                    let is_constant = self.rules.empty_is_uniform && mask.is_empty(query);
-                    self.row_backward(query, is_constant, p, dp, factors);
+        with_scratch(lens.iter().sum(), |scratch| {
+            let (key_room, scratch) = scratch.split_at_mut(lens[0]);
+            let (value_room, scratch) = scratch.split_at_mut(lens[1]);
+            let (query_room, scratch) = scratch.split_at_mut(lens[2]);
+            let (context_room, scratch) = scratch.split_at_mut(lens[3]);
+            let (tile, factors) = scratch.split_at_mut(lens[4]);
+            let k = Panels::pack(self.keys(), false, keys, key_dim, key_room);
+            let v = Panels::pack(self.values(), true, value_dim, keys, value_room);
+            let mut grad_queries = Target::of_view(&mut grad_queries);
+            // Keys and values whose gradients have begun.
+            let mut begun = 0;
+            for first in (0..queries).step_by(block) {
+                let rows = block.min(queries - first);
+                let saved = &mut saved[first * row..][..rows * row];
+                let tile = &mut tile[..rows * row];
+                let context = self.rows(grad_context, queries, first, value_dim);
+                for part in (0..rows).step_by(PART) {
+                    let part = part..rows.min(part + PART);
+                    let (query, count) = (first + part.start, part.len());
+                    let limit = self.rules.mask.limit(&self.sizes, first + part.end);
+                    let context = self.rows(grad_context, queries, query, value_dim);
+                    let columns = limit.next_multiple_of(width::<F>());
+                    let cells = part.start * row..part.end * row;
+                    let (p, dp) = (&mut saved[cells.clone()], &mut tile[cells]);
+                    Target::of_slice(dp, row).set(
+                        (0, count),
+                        columns,
+                        (0, value_dim),
+                        Left::Rows(context),
+                        v,
+                        F::ZERO,
+                    );
+                    let table = p.chunks_exact_mut(row).zip(dp.chunks_exact_mut(row));
+                    for (query, (p, dp)) in (query..).zip(table) {
+                        let (p, dp) = (&mut p[..columns], &mut dp[..columns]);
+                        self.row_backward(query, limit, p, dp, grad_scores, factors);
+                    }
+                    let ds = Left::Rows(Matrix::new(dp, row));
+                    grad_queries.set((query, count), key_dim, (0, limit), ds, k, F::ZERO);
                 }
 
-                let plain = Epilogue::default();
-                let k = Operand::Plain(self.rows(self.projected.keys, keys, 0, key_dim));
-                let ds = Matrix::new(&*tile, keys);
-                let c = MatrixMut::new(&mut dq[..rows * key_dim], key_dim);
-                gemm(Gemm::nn(rows, key_dim, limit), ds, k, F::ZERO, c, plain);
-                let block = ArrayView2::from_shape((rows, key_dim), &dq[..rows * key_dim]);
-                let block = block.expect("cut to this length");
-                grad_queries.slice_mut(s![first..end, ..]).assign(&block);
-
-                let q = Operand::Plain(self.rows(self.projected.queries, queries, first, key_dim));
-                let c = MatrixMut::new(&mut *dk, key_dim);
-                gemm(Gemm::tn(limit, key_dim, rows), ds, q, F::ONE, c, plain);
-                let dropped = Matrix::new(&*saved, keys);
-                let context = Operand::Plain(context);
-                let c = MatrixMut::new(&mut *dv, value_dim);
-                gemm(
-                    Gemm::tn(limit, value_dim, rows),
-                    dropped,
-                    context,
-                    F::ONE,
-                    c,
-                    plain,
-                );
+                let room = &mut query_room[..Panels::<F>::len(rows, key_dim)];
+                let q = Panels::pack(self.queries(first), false, rows, key_dim, room);
+                let room = &mut context_room[..Panels::<F>::len(rows, value_dim)];
+                let context = Panels::pack(context, false, rows, value_dim, room);
+                let limit = self.rules.mask.limit(&self.sizes, first + rows);
+                let targets = [
+                    (&mut grad_keys, &*tile, q, key_dim),
+                    (&mut grad_values, &*saved, context, value_dim),
+                ];
+                for (view, table, panels, dim) in targets {
+                    let mut target = Target::of_view(view);
+                    for key in (0..limit).step_by(PART) {
+                        let count = PART.min(limit - key);
+                        let from = self.rules.mask.first(&self.sizes, key).max(first) - first;
+                        let table = Left::Columns(Matrix::new(&table[from * row + key..], row));
+                        let beta = if key < begun { F::ONE } else { F::ZERO };
+                        target.set((key, count), dim, (from, rows - from), table, panels, beta);
+                    }
+                }
+                begun = begun.max(limit);
             }
-            let all = |values, dim| {
-                ArrayView2::from_shape((keys, dim), values).expect("cut to this length")
-            };
-            grad_keys.assign(&all(&*dk, key_dim));
-            grad_values.assign(&all(&*dv, value_dim));
+            for grad in [&mut grad_keys, &mut grad_values] {
+                let mut unseen = grad.slice_mut(ndarray::s![begun.., ..]);
+                unseen.fill(F::ZERO);
+            }
         });
     }
 
-    /// The rows of this head from `first` on, of a tensor with `count` rows of `dim` numbers for each head.
-    fn rows<'b>(&self, values: &'b [F], count: usize, first: usize, dim: usize) -> Matrix<'b, F> {
-        let start = self.sizes.start(self.pair, count, first, dim);
-        Matrix::new(&values[start..], self.sizes.step(dim))
-    }
-
-    /// From `dp`, the gradient of the dropped probabilities, to that of the scores; `p` is dropped.
+    /// From `dp`, the gradient of the dropped probabilities of the first `limit` keys, to that of the scores; `p` is
+    /// dropped.
     fn row_backward(
         &self,
         query: usize,
-        is_constant: bool,
+        limit: usize,
         p: &mut [F],
         dp: &mut [F],
+        grad_scores: Option<&[F]>,
         factors: &mut [F],
     ) {
-        let Sizes { queries, keys, .. } = self.sizes;
-        let first = (self.sizes.index(self.pair) * queries + query) * keys;
+        let first = self.first_probability(query);
         if let Some(dropout) = &self.rules.dropout {
             dropout.factors(factors, first);
             dp.iter_mut()
                 .zip(&*factors)
                 .for_each(|(dp, &factor)| *dp *= factor);
         }
-        if let Some(grad_scores) = self.grad_scores {
-            let row = &grad_scores[first..];
+        if let Some(grad_scores) = grad_scores {
+            let row = &grad_scores[first..][..limit];
             dp.iter_mut().zip(row).for_each(|(dp, &ds)| *dp += ds);
         }
-        if is_constant {
-            dp.fill(F::ZERO);
+        if self.rules.empty_is_uniform && self.mask.is_empty(query) {
+            dp.fill(F::ZERO); // constant probabilities
         } else {
-            softmax_backward(p, dp, p.len());
+            let seen = self.mask.seen(query).min(limit);
+            softmax_backward(p, dp, seen, self.rules.scale);
         }
         if self.rules.dropout.is_some() {
             p.iter_mut()

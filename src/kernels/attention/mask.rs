@@ -136,6 +136,14 @@ impl<'a, F: Real> Mask<'a, F> {
         }
     }
 
+    /// Keys from `key` on are seen by no query before this one.
+    pub(super) fn first(&self, sizes: &Sizes, key: usize) -> usize {
+        match self.is_causal && !self.can_be_empty(sizes) {
+            true => key.min(sizes.queries),
+            false => 0,
+        }
+    }
+
     /// The mask of the head `pair` of a sample. `entries` has room for one entry for each key if [`Mask::has_keys`].
     pub(super) fn of_pair<'b>(
         &'b self,
@@ -207,13 +215,16 @@ impl<F: Real> PairRows<'_, F> {
         !self.counts(query) || !self.mask.band(self.sizes, query).any(sees)
     }
 
+    /// Keys from here on are beyond what the query may see by its place.
+    pub(super) fn seen(&self, query: usize) -> usize {
+        self.mask.band(self.sizes, query).end
+    }
+
     /// Sets the scores of keys that the query may not attend to to minus infinity, unless it may attend to nothing.
+    /// `scores` are those of the first [`PairRows::seen`] keys.
     pub(super) fn apply(&self, query: usize, scores: &mut [F]) {
         let band = self.mask.band(self.sizes, query);
         scores[..band.start].fill(-F::INFINITY);
-        if let Some(beyond) = scores.get_mut(band.end..) {
-            beyond.fill(-F::INFINITY);
-        }
         if let Some(keys) = self.keys {
             forbid(scores, keys);
         }

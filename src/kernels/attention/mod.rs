@@ -1,8 +1,9 @@
 //! Scaled dot-product attention of many heads: `softmax(q k^T) v`, with masks and dropout.
 //!
 //! Vaswani et al., "Attention Is All You Need", 2017. Queries, keys and values come projected, as rows of
-//! `heads * dim` numbers, the queries times `1 / sqrt(key_dim)`. One thread works on one head of one sample at a time, block
-//! by block of queries, so that a block of scores is made, masked, normalised and used while it is in the cache. Heads
+//! `heads * dim` numbers. One thread works on one head of one sample at a time, some queries at a time, so that their
+//! scores are made, masked, normalised and used while they are in the cache; what no query of them can see is skipped.
+//! Keys and values are packed once for the head, and results are written where they belong. Heads
 //! of samples are shared out by halving, and each writes to places of its own: the number of threads changes no bit.
 //!
 //! For a backward pass the probabilities are kept rather than computed again: at the lengths lamina is made for they stay
@@ -10,7 +11,10 @@
 
 mod backward;
 mod forward;
+mod head;
 mod mask;
+mod probabilities;
+mod product;
 
 pub use backward::{Gradients, attend_backward};
 pub use forward::{Results, attend};
@@ -18,12 +22,15 @@ pub use mask::{Mask, PairMask};
 
 use ndarray::{ArrayViewMut2, ArrayViewMut5, Axis};
 
+use crate::kernels::simd::LANES;
 use crate::parallel::join;
 use crate::real::Real;
 use crate::rng::Stream;
 
-/// Queries in one block.
-const BLOCK: usize = 64;
+/// Queries, or keys, that are worked on together: four tiles of six rows.
+const PART: usize = 24;
+/// Scores that a backward pass keeps in the second cache.
+const MAX_SCORES: usize = 1 << 15;
 
 /// The sizes of an attention. Positions that do not attend to each other count as samples: those on axes before the
 /// attention axes as `outer`, those on axes behind as `inner`.
@@ -54,6 +61,24 @@ impl Sizes {
         self.outer * self.inner * self.heads * self.queries * self.keys
     }
 
+    /// The length of what is kept for a backward pass: `(outer, inner, heads, queries, row)`.
+    pub fn saved(&self) -> usize {
+        self.outer * self.inner * self.heads * self.queries * self.row()
+    }
+
+    /// From the scores of one query to those of the next: whole vectors, and no power of two, so that a column of scores
+    /// does not fall into few sets of the first cache.
+    fn row(&self) -> usize {
+        let vectors = self.keys.div_ceil(LANES);
+        LANES * (vectors + usize::from(vectors.is_multiple_of(4)))
+    }
+
+    /// Queries whose scores a backward pass keeps at a time.
+    fn block(&self) -> usize {
+        let parts = (MAX_SCORES / self.row() / PART).max(1);
+        self.queries.min(parts * PART)
+    }
+
     /// The number of a head of a sample.
     fn index(&self, [outer, inner, head]: Pair) -> usize {
         (outer * self.inner + inner) * self.heads + head
@@ -76,14 +101,14 @@ impl Sizes {
         view.permuted_axes([0, 2, 3, 1, 4])
     }
 
-    /// `(outer, inner, heads, queries, keys)`.
-    fn table<'a, F>(&self, values: &'a mut [F]) -> ArrayViewMut5<'a, F> {
-        let shape = [self.outer, self.inner, self.heads, self.queries, self.keys];
+    /// `(outer, inner, heads, queries, row)`.
+    fn table<'a, F>(&self, values: &'a mut [F], row: usize) -> ArrayViewMut5<'a, F> {
+        let shape = [self.outer, self.inner, self.heads, self.queries, row];
         ArrayViewMut5::from_shape(shape, values).expect("as long as the sizes say")
     }
 }
 
-/// Projected queries (scaled), keys and values.
+/// Projected queries, keys and values.
 #[derive(Debug, Clone, Copy)]
 pub struct Projected<'a, F> {
     /// `(outer, queries, inner, heads, key_dim)`.
@@ -97,6 +122,8 @@ pub struct Projected<'a, F> {
 /// What attention is paid to.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules<'a, F> {
+    /// Factor on the products of queries and keys: `1 / sqrt(key_dim)` as a rule.
+    pub scale: F,
     /// Who may attend to whom.
     pub mask: Mask<'a, F>,
     /// A query that may attend to nothing attends to all keys alike; otherwise its result is 0. Keras does the one

@@ -52,6 +52,7 @@ impl Arrays {
 
 fn rules(mask: Mask<'_, f64>) -> Rules<'_, f64> {
     Rules {
+        scale: 0.6,
         mask,
         empty_is_uniform: false,
         dropout: None,
@@ -64,7 +65,7 @@ fn attended(sizes: Sizes, rules: &Rules<'_, f64>) -> (Vec<f64>, Vec<f64>) {
     let len = sizes.outer * sizes.inner * sizes.heads * sizes.queries * sizes.value_dim;
     let run = |keep: bool| {
         let (mut context, mut scores) = (vec![f64::NAN; len], vec![f64::NAN; sizes.scores()]);
-        let mut saved = vec![f64::NAN; sizes.scores()];
+        let mut saved = vec![f64::NAN; sizes.saved()];
         let saved = keep.then_some(&mut saved[..]);
         let results = Results {
             context: &mut context,
@@ -100,7 +101,7 @@ fn slow(
             let q = &arrays.queries[sizes.start(pair, sizes.queries, t, sizes.key_dim)..];
             let score = |s: usize| {
                 let k = &arrays.keys[sizes.start(pair, sizes.keys, s, sizes.key_dim)..];
-                (0..sizes.key_dim).map(|i| q[i] * k[i]).sum::<f64>()
+                0.6 * (0..sizes.key_dim).map(|i| q[i] * k[i]).sum::<f64>()
             };
             let weight = |s: usize| {
                 if allowed(pair, t, s) {
@@ -255,7 +256,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
         ..rules(mask)
     };
     let run = |threads| {
-        let mut saved = vec![0.0; LONG.scores()];
+        let mut saved = vec![0.0; LONG.saved()];
         let mut context = vec![0.0; arrays.values.len()];
         let (mut dq, mut dk, mut dv) = (
             arrays.queries.clone(),

@@ -15,8 +15,8 @@ mod pack;
 mod tile;
 
 pub(crate) use block::{Block, BlockA, BlockB, RowMap};
-pub(crate) use pack::pack_panel;
 pub use pack::{PackedB, pack_b};
+pub(crate) use pack::{pack_panel, pack_strip};
 pub(crate) use tile::Segment;
 
 use crate::kernels::scratch::with_scratch;
@@ -536,7 +536,7 @@ unsafe fn piece<F: Real>(
                 for first in (column..column + columns).step_by(COLUMN_STEP) {
                     let taken = COLUMN_STEP.min(column + columns - first);
                     let strip = &mut room[..taken.next_multiple_of(width::<F>()) * len];
-                    pack::pack_strip(b, shape.trans_b, (first, taken), len, strip);
+                    pack_strip(b, shape.trans_b, (first, taken), len, strip);
                     let strip = BlockB {
                         first: strip.as_ptr(),
                         step: width::<F>(),

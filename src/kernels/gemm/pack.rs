@@ -83,7 +83,7 @@ pub(crate) fn pack_panel<F: Real>(
 }
 
 /// Packs a strip of columns (start and number) and the first `k` rows of B into panels, one after another.
-pub(super) fn pack_strip<F: Real>(
+pub(crate) fn pack_strip<F: Real>(
     b: Matrix<'_, F>,
     transposed: bool,
     (first, columns): (usize, usize),

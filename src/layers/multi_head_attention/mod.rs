@@ -3,8 +3,8 @@
 //! With x, u, w the query, key and value and h the head (Vaswani et al., "Attention Is All You Need", 2017):
 //!
 //! ```text
-//! q = (x Wq + bq) / sqrt(key_dim)      k = u Wk + bk      v = w Wv + bv
-//! context[h] = dropout(softmax(masked(q[h] k[h]^T))) v[h]
+//! q = x Wq + bq      k = u Wk + bk      v = w Wv + bv
+//! context[h] = dropout(softmax(masked(q[h] k[h]^T / sqrt(key_dim)))) v[h]
 //! y = context Wo + bo
 //! ```
 //!
@@ -27,7 +27,7 @@ use crate::kernels::activation::Activation;
 use crate::kernels::attention::{
     Dropout, Gradients, Mask, PairMask, Projected, Results, Rules, attend, attend_backward,
 };
-use crate::kernels::broadcast::{Aligned, fold, map, zip};
+use crate::kernels::broadcast::{Aligned, fold, zip};
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::param::ParamSpec;
 use crate::real::Real;
@@ -168,6 +168,7 @@ impl MultiHeadAttention {
             stream,
         });
         Rules {
+            scale: F::of(1.0 / (self.key_dim as f64).sqrt()),
             mask,
             empty_is_uniform: self.empty_is_uniform(query.len()),
             dropout,
@@ -263,7 +264,7 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
         }
         let mut backward = vec![context, queries, keys, values];
         backward.extend(self.use_gate.then_some(context));
-        buffers.push(sizes.scores());
+        buffers.push(sizes.saved());
         Ok(Scratch {
             saved: buffers,
             forward: if self.use_gate { vec![context] } else { vec![] },
@@ -289,8 +290,6 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
         self.project(&cx, Part::Query, cx.input(0), queries);
         self.project(&cx, Part::Key, cx.input(self.input_of(Part::Key)), keys);
         self.project(&cx, Part::Value, cx.input(1), values);
-        let scale = self.scale::<F>();
-        map(queries, |q| q * scale);
 
         let drops = self.dropout > 0.0 && cx.training();
         let masks = [
@@ -422,8 +421,6 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
             gradients,
         );
 
-        let scale = self.scale::<F>();
-        map(grad_queries, |dq| dq * scale);
         self.part_backward(&mut cx, Part::Query, grad_queries, &mut grads[0]);
         self.part_backward(&mut cx, Part::Value, grad_values, &mut grads[1]);
         self.part_backward(&mut cx, Part::Key, grad_keys, &mut grads[key_input]);

@@ -53,10 +53,6 @@ impl MultiHeadAttention {
         }
     }
 
-    pub(super) fn scale<F: Real>(&self) -> F {
-        F::of(1.0 / (self.key_dim as f64).sqrt())
-    }
-
     /// `y = x W + b`.
     pub(super) fn project<F: Real>(&self, cx: &Forward<'_, F>, part: Part, x: &[F], y: &mut [F]) {
         let weight = self.kernel(part);
