@@ -1,9 +1,9 @@
 //! The one room that knows rayon: our own pool, loops over fixed chunks and reductions in index order.
 //!
 //! Chunks depend on sizes alone and partial results are combined in index order, so the bits of a result do not depend
-//! on the number of threads. A whole training step enters the pool once with [`install`]; the loops fork and join only
-//! inside it and run serially, over the same chunks, on every other thread: tiny work never pays for waking the pool
-//! (12-17 us from outside, about 1 us inside).
+//! on the number of threads. A whole training step enters the pool once with [`install`], on one of its threads; the others
+//! join a [`Team`] that works on its loops as long as the step lasts. Everywhere else loops run serially, over the same
+//! chunks: tiny work never pays for waking the pool (12-17 us from outside, below 1 us inside).
 //!
 //! A forked child finds a pool whose threads do not exist (rayon-rs/rayon#708): the process id is kept beside the pool,
 //! and a child leaks the old one, because joining it would hang, and makes its own.
@@ -11,20 +11,23 @@
 use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Result};
 use crate::kernels::denormals::FlushDenormals;
+use crate::kernels::team::{Chunks, Team, for_each_item, for_each_part};
 
 /// The most threads that may be asked for.
 pub const MAX_THREADS: usize = 1024;
 
 /// The most parts a reduction on the stack is cut into.
 pub const MAX_PARTS: usize = 64;
+
+/// The most pieces that a thing is cut into.
+const MAX_PIECES: usize = 64;
 
 /// The environment variables that set the number of threads, the strongest first.
 const VARIABLES: [&str; 3] = ["LAMINA_NUM_THREADS", "RAYON_NUM_THREADS", "OMP_NUM_THREADS"];
@@ -36,6 +39,8 @@ const PATIENCE: Duration = Duration::from_millis(20);
 static REQUESTED: AtomicUsize = AtomicUsize::new(0);
 /// The number found in the environment or the machine; 0 = not looked up yet.
 static FOUND: AtomicUsize = AtomicUsize::new(0);
+/// Work that no thread of the pool has begun on.
+static QUEUED: AtomicUsize = AtomicUsize::new(0);
 static POOL: Mutex<Option<Pool>> = Mutex::new(None);
 
 thread_local! {
@@ -144,7 +149,8 @@ pub fn install<R: Send>(work: impl FnOnce() -> R + Send) -> R {
         && !is_inside()
         && let Some(workers) = workers(threads)
     {
-        return workers.install(work);
+        let queue = Queue::enter();
+        return workers.install(|| with_team(threads, queue, work));
     }
     serial(work)
 }
@@ -169,13 +175,14 @@ pub fn install_watched<R: Send>(
         return serial(work);
     };
     let (result, done) = (Mutex::new(None), Condvar::new());
+    let queue = Queue::enter();
     workers.in_place_scope(|scope| {
         scope.spawn(|_| {
             let _announce = Announce {
                 result: &result,
                 done: &done,
             };
-            let value = work();
+            let value = with_team(threads, queue, work);
             *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(value));
         });
         let mut finished = result.lock().unwrap_or_else(PoisonError::into_inner);
@@ -197,6 +204,44 @@ pub fn install_watched<R: Send>(
         .unwrap_or_else(PoisonError::into_inner)
         .flatten()
         .expect("the work has ended well")
+}
+
+/// Work that waits for a thread of the pool to begin on it.
+struct Queue;
+
+impl Queue {
+    fn enter() -> Self {
+        QUEUED.fetch_add(1, Ordering::Relaxed);
+        Self
+    }
+}
+
+impl Drop for Queue {
+    fn drop(&mut self) {
+        QUEUED.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Runs `work`, which has come through the queue, as the leader of a team of the pool's other threads, as far as there are
+/// cores for them. They leave when other work waits for a thread.
+fn with_team<R: Send>(threads: usize, queue: Queue, work: impl FnOnce() -> R + Send) -> R {
+    fn lead(team: &Team, helpers: usize, work: &mut (dyn FnMut() + Send)) {
+        match helpers {
+            0 => team.lead(work),
+            _ => {
+                let help = || team.help(|| QUEUED.load(Ordering::Relaxed) > 0);
+                rayon::join(|| lead(team, helpers - 1, work), help);
+            }
+        }
+    }
+    static CORES: OnceLock<usize> = OnceLock::new();
+    drop(queue);
+    let size = threads.min(*CORES.get_or_init(cores));
+    let (mut work, mut result) = (Some(work), None);
+    lead(&Team::new(size), size - 1, &mut || {
+        result = work.take().map(|work| work());
+    });
+    result.expect("the leader runs the work once")
 }
 
 /// Tells the waiting thread that the work has ended, well or by a panic.
@@ -273,23 +318,6 @@ fn build(threads: usize) -> Option<ThreadPool> {
         .ok()
 }
 
-/// Runs both, at the same time if inside the pool.
-pub fn join<A: Send, B: Send>(
-    a: impl FnOnce() -> A + Send,
-    b: impl FnOnce() -> B + Send,
-) -> (A, B) {
-    if is_inside() {
-        rayon::join(a, b)
-    } else {
-        (a(), b())
-    }
-}
-
-/// Whether `parts` parts are worth spreading: inside the pool and more than one.
-fn spreads(parts: usize) -> bool {
-    parts > 1 && is_inside()
-}
-
 /// The `index`-th chunk of `0..total`.
 fn chunk_range(total: usize, chunk: usize, index: usize) -> Range<usize> {
     index * chunk..total.min((index + 1) * chunk)
@@ -300,14 +328,9 @@ fn chunk_range(total: usize, chunk: usize, index: usize) -> Range<usize> {
 /// # Panics
 /// If `chunk` is 0, as all loops here; a panic of `work` is passed on.
 pub fn for_each_chunk(total: usize, chunk: usize, work: impl Fn(Range<usize>) + Sync) {
-    let parts = total.div_ceil(chunk);
-    if spreads(parts) {
-        (0..parts)
-            .into_par_iter()
-            .for_each(|index| work(chunk_range(total, chunk, index)));
-    } else {
-        (0..parts).for_each(|index| work(chunk_range(total, chunk, index)));
-    }
+    for_each_part(total.div_ceil(chunk), |index| {
+        work(chunk_range(total, chunk, index));
+    });
 }
 
 /// Calls `work` with the index and the elements of each chunk of `slice`; the last may be shorter.
@@ -316,17 +339,7 @@ pub fn for_each_chunk_mut<T: Send>(
     chunk: usize,
     work: impl Fn(usize, &mut [T]) + Sync,
 ) {
-    if spreads(slice.len().div_ceil(chunk)) {
-        slice
-            .par_chunks_mut(chunk)
-            .enumerate()
-            .for_each(|(index, part)| work(index, part));
-    } else {
-        slice
-            .chunks_mut(chunk)
-            .enumerate()
-            .for_each(|(index, part)| work(index, part));
-    }
+    for_each_item(Chunks::new(slice, chunk), work);
 }
 
 /// [`for_each_chunk_mut`] over two slices cut into equally many chunks, each with its own chunk length.
@@ -338,19 +351,13 @@ pub fn for_each_chunk_mut2<A: Send, B: Send>(
     (b, chunk_b): (&mut [B], usize),
     work: impl Fn(usize, &mut [A], &mut [B]) + Sync,
 ) {
-    let parts = a.len().div_ceil(chunk_a);
-    assert_eq!(parts, b.len().div_ceil(chunk_b), "equally many chunks");
-    if spreads(parts) {
-        a.par_chunks_mut(chunk_a)
-            .zip(b.par_chunks_mut(chunk_b))
-            .enumerate()
-            .for_each(|(index, (a, b))| work(index, a, b));
-    } else {
-        a.chunks_mut(chunk_a)
-            .zip(b.chunks_mut(chunk_b))
-            .enumerate()
-            .for_each(|(index, (a, b))| work(index, a, b));
-    }
+    assert_eq!(
+        a.len().div_ceil(chunk_a),
+        b.len().div_ceil(chunk_b),
+        "equally many chunks"
+    );
+    let items = (Chunks::new(a, chunk_a), Chunks::new(b, chunk_b));
+    for_each_item(items, |index, (a, b)| work(index, a, b));
 }
 
 /// [`for_each_chunk_mut`] over three slices cut into equally many chunks, each with its own chunk length.
@@ -366,19 +373,46 @@ pub fn for_each_chunk_mut3<A: Send, B: Send, C: Send>(
     let parts = a.len().div_ceil(chunk_a);
     assert_eq!(parts, b.len().div_ceil(chunk_b), "equally many chunks");
     assert_eq!(parts, c.len().div_ceil(chunk_c), "equally many chunks");
-    if spreads(parts) {
-        a.par_chunks_mut(chunk_a)
-            .zip(b.par_chunks_mut(chunk_b))
-            .zip(c.par_chunks_mut(chunk_c))
-            .enumerate()
-            .for_each(|(index, ((a, b), c))| work(index, a, b, c));
-    } else {
-        a.chunks_mut(chunk_a)
-            .zip(b.chunks_mut(chunk_b))
-            .zip(c.chunks_mut(chunk_c))
-            .enumerate()
-            .for_each(|(index, ((a, b), c))| work(index, a, b, c));
+    let pair = (Chunks::new(a, chunk_a), Chunks::new(b, chunk_b));
+    let items = (pair, Chunks::new(c, chunk_c));
+    for_each_item(items, |index, ((a, b), c)| work(index, a, b, c));
+}
+
+/// Calls `work` with pieces of `whole`, which has `parts` parts, and the number of parts in each. `cut` leaves so many
+/// parts in a piece and gives the others. Nothing is allocated.
+pub fn for_each_piece<W: Send>(
+    whole: W,
+    parts: usize,
+    cut: &impl Fn(&mut W, usize) -> W,
+    work: impl Fn(W, usize) + Sync,
+) {
+    fn spread<W>(
+        mut piece: W,
+        parts: usize,
+        cut: &impl Fn(&mut W, usize) -> W,
+        places: &mut [Option<(W, usize)>],
+    ) {
+        let half = places.len() / 2;
+        match places {
+            [] => {}
+            [place] => *place = Some((piece, parts)),
+            _ => {
+                let at = parts * half / places.len();
+                let rest = cut(&mut piece, at);
+                let (left, right) = places.split_at_mut(half);
+                spread(piece, at, cut, left);
+                spread(rest, parts - at, cut, right);
+            }
+        }
     }
+    let mut places = [const { None }; MAX_PIECES];
+    let places = &mut places[..parts.min(MAX_PIECES)];
+    spread(whole, parts, cut, places);
+    for_each_chunk_mut(places, 1, |_, place| {
+        if let Some((piece, parts)) = place[0].take() {
+            work(piece, parts);
+        }
+    });
 }
 
 /// The smallest multiple of `chunk` that cuts `0..total` into at most `max_parts` parts: it depends on sizes alone.

@@ -29,3 +29,4 @@ pub(crate) mod scratch;
 pub mod simd;
 pub mod softmax;
 pub mod sparsemax;
+pub(crate) mod team;

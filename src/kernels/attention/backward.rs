@@ -49,7 +49,7 @@ pub fn attend_backward<F: Real>(
         Some(sizes.rows(gradients.values, sizes.keys, sizes.value_dim)),
         Some(sizes.table(saved, sizes.row())),
     ];
-    for_each_pair([0; 3], views, &|pair, views| {
+    for_each_pair(&sizes, views, &|pair, views| {
         let [Some(queries), Some(keys), Some(values), Some(saved)] = views else {
             return;
         };

@@ -46,7 +46,7 @@ pub fn attend<F: Real>(
     let context = sizes.rows(results.context, queries, value_dim);
     let saved = results.saved.map(|saved| sizes.table(saved, row));
     let scores = results.scores.map(|scores| sizes.table(scores, keys));
-    for_each_pair([0; 3], [Some(context), saved, scores], &|pair, views| {
+    for_each_pair(&sizes, [Some(context), saved, scores], &|pair, views| {
         let [Some(mut context), saved, scores] = views else {
             return;
         };

@@ -20,10 +20,12 @@ pub use backward::{Gradients, attend_backward};
 pub use forward::{Results, attend};
 pub use mask::{Mask, PairMask};
 
-use ndarray::{ArrayViewMut2, ArrayViewMut5, Axis};
+use std::marker::PhantomData;
+
+use ndarray::{ArrayViewMut2, ArrayViewMut5, Axis, Ix5, RawArrayViewMut};
 
 use crate::kernels::simd::LANES;
-use crate::parallel::join;
+use crate::kernels::team::{Items, for_each_item};
 use crate::real::Real;
 use crate::rng::Stream;
 
@@ -56,6 +58,11 @@ pub struct Sizes {
 pub(crate) type Pair = [usize; 3];
 
 impl Sizes {
+    /// Samples and heads.
+    fn pairs(&self) -> [usize; 3] {
+        [self.outer, self.inner, self.heads]
+    }
+
     /// The number of probabilities: `(outer, inner, heads, queries, keys)`.
     pub fn scores(&self) -> usize {
         self.outer * self.inner * self.heads * self.queries * self.keys
@@ -155,41 +162,54 @@ impl Dropout {
 
 /// Calls `work` for each head of each sample with its parts of `views`, whose first axes are `outer`, `inner`, `heads`.
 fn for_each_pair<F: Real, const N: usize>(
-    first: Pair,
+    sizes: &Sizes,
     views: [Option<ArrayViewMut5<'_, F>>; N],
     work: &(impl Fn(Pair, [Option<ArrayViewMut2<'_, F>>; N]) + Sync),
 ) {
-    let Some(some) = views.iter().flatten().next() else {
-        return;
+    let tables = Tables {
+        views: views.map(|view| {
+            let view = view.map(|mut view| view.raw_view_mut());
+            debug_assert!(
+                view.as_ref()
+                    .is_none_or(|view| view.shape()[..3] == sizes.pairs())
+            );
+            view
+        }),
+        sizes,
+        borrow: PhantomData,
     };
-    let sizes = [some.shape()[0], some.shape()[1], some.shape()[2]];
-    if sizes.contains(&0) {
-        return;
-    }
-    let Some(axis) = sizes.iter().position(|&size| size > 1) else {
-        return work(first, views.map(|view| view.map(only_pair)));
-    };
-    let half = sizes[axis] / 2;
-    let mut left = [const { None }; N];
-    let mut right = [const { None }; N];
-    for ((view, left), right) in views.into_iter().zip(&mut left).zip(&mut right) {
-        if let Some((a, b)) = view.map(|view| view.split_at(Axis(axis), half)) {
-            (*left, *right) = (Some(a), Some(b));
-        }
-    }
-    let mut second = first;
-    second[axis] += half;
-    join(
-        || for_each_pair(first, left, work),
-        || for_each_pair(second, right, work),
-    );
+    for_each_item(tables, |_, (pair, views)| work(pair, views));
 }
 
-/// Rows and columns of the only pair there is.
-fn only_pair<F>(view: ArrayViewMut5<'_, F>) -> ArrayViewMut2<'_, F> {
-    let view = view.index_axis_move(Axis(0), 0);
-    let view = view.index_axis_move(Axis(0), 0);
-    view.index_axis_move(Axis(0), 0)
+/// One table for each head of each sample.
+struct Tables<'a, F, const N: usize> {
+    views: [Option<RawArrayViewMut<F, Ix5>>; N],
+    sizes: &'a Sizes,
+    borrow: PhantomData<&'a mut F>,
+}
+
+// SAFETY: the views were borrowed exclusively, and each pair's part of them goes to one thread.
+unsafe impl<F: Send, const N: usize> Sync for Tables<'_, F, N> {}
+
+impl<'a, F: Real, const N: usize> Items for Tables<'a, F, N> {
+    type Item = (Pair, [Option<ArrayViewMut2<'a, F>>; N]);
+
+    fn count(&self) -> usize {
+        self.sizes.pairs().iter().product()
+    }
+
+    unsafe fn take(&self, index: usize) -> Self::Item {
+        let (sample, head) = (index / self.sizes.heads, index % self.sizes.heads);
+        let pair = [sample / self.sizes.inner, sample % self.sizes.inner, head];
+        let table = |view: &Option<RawArrayViewMut<F, Ix5>>| {
+            let view = view.as_ref()?.clone().index_axis_move(Axis(0), pair[0]);
+            let view = view.index_axis_move(Axis(0), pair[1]);
+            let view = view.index_axis_move(Axis(0), pair[2]);
+            // SAFETY: within a view that is borrowed for 'a, and no other pair's part overlaps.
+            Some(unsafe { view.deref_into_view_mut() })
+        };
+        (pair, self.views.each_ref().map(table))
+    }
 }
 
 #[cfg(test)]

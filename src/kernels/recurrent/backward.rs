@@ -43,35 +43,52 @@ pub fn backward<F: Real>(
     weights: &Weights<'_, F>,
     work: Backward<'_, F>,
 ) {
-    chunks(sizes, cell, weights, work, sizes.batch);
+    let chunk = sizes.chunk_rows();
+    // Pieces are whole chunks but for the last rows.
+    let parts = sizes.batch.div_ceil(chunk);
+    let whole = Piece {
+        work,
+        rows: sizes.batch,
+    };
+    parallel::for_each_piece(
+        whole,
+        parts,
+        &|piece, at| piece.cut(at * chunk),
+        |mut piece, parts| {
+            for _ in 1..parts {
+                let rest = piece.cut(chunk);
+                piece.run(sizes, cell, weights);
+                piece = rest;
+            }
+            piece.run(sizes, cell, weights);
+        },
+    );
 }
 
-/// Halves the rows until a chunk is left.
-fn chunks<F: Real>(
-    sizes: &Sizes,
-    cell: &Cell<'_>,
-    weights: &Weights<'_, F>,
-    mut work: Backward<'_, F>,
+/// Some rows of the work.
+struct Piece<'a, F> {
+    work: Backward<'a, F>,
     rows: usize,
-) {
-    let chunk = sizes.chunk_rows();
-    match rows.div_ceil(chunk) {
-        0 => {}
-        1 => Chunk {
+}
+
+impl<F: Real> Piece<'_, F> {
+    /// Keeps the first `at` rows and gives the others.
+    fn cut(&mut self, at: usize) -> Self {
+        let rows = self.rows - at;
+        let work = self.work.cut(at, self.rows);
+        self.rows = at;
+        Self { work, rows }
+    }
+
+    /// Takes the rows of one chunk through all steps.
+    fn run(&mut self, sizes: &Sizes, cell: &Cell<'_>, weights: &Weights<'_, F>) {
+        let chunk = Chunk {
             sizes,
             cell,
             weights,
-            rows,
-        }
-        .run(&mut work),
-        parts => {
-            let at = parts / 2 * chunk;
-            let tail = work.cut(at, rows);
-            parallel::join(
-                || chunks(sizes, cell, weights, work, at),
-                || chunks(sizes, cell, weights, tail, rows - at),
-            );
-        }
+            rows: self.rows,
+        };
+        chunk.run(&mut self.work);
     }
 }
 
