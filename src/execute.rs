@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::arena::Arena;
 use crate::error::{Error, Result};
 use crate::graph::Graph;
+use crate::kernels::broadcast::{Aligned, sum_to};
 use crate::layer::{Backward, Call, Forward};
 use crate::plan::{BackwardStep, Plan, Step, WeightPlaces};
 use crate::real::Real;
@@ -108,11 +109,8 @@ impl<F: Real> Execution<'_, F> {
                 BackwardStep::Pass { work, accumulate } => {
                     let views = self.arena.views(work);
                     let (from, to) = (views.read(0), views.write(1));
-                    if *accumulate {
-                        to.iter_mut().zip(from).for_each(|(to, &from)| *to += from);
-                    } else {
-                        to.copy_from_slice(from);
-                    }
+                    let same = [to.len()];
+                    sum_to(to, *accumulate, from, F::ONE, Aligned::new(&same, &same));
                 }
                 BackwardStep::Penalty {
                     node: number,

@@ -3,6 +3,7 @@
 //! Shapes meet as in Keras's merging layers: the batch axes are one and the same, all others are aligned at the end;
 //! an axis that is missing or 1 is repeated.
 
+use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
 
@@ -73,6 +74,44 @@ impl<'a> Aligned<'a> {
     }
 }
 
+/// `y = op(y, x)` for each element.
+struct Fold<'a, F, O>(&'a mut [F], &'a [F], O);
+
+impl<F: Real, O: Fn(F, F) -> F> Kernel for Fold<'_, F, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self(y, x, op) = self;
+        y.iter_mut().zip(x).for_each(|(y, &x)| *y = op(*y, x));
+    }
+}
+
+/// `y = op(a, b)` for each element.
+struct Zip<'a, F, O>(&'a mut [F], &'a [F], &'a [F], O);
+
+impl<F: Real, O: Fn(F, F) -> F> Kernel for Zip<'_, F, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self(y, a, b, op) = self;
+        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
+            *y = op(a, b);
+        }
+    }
+}
+
+/// `y = op(y)` for each element.
+struct Map<'a, F, O>(&'a mut [F], O);
+
+impl<F: Real, O: Fn(F) -> F> Kernel for Map<'_, F, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self(y, op) = self;
+        y.iter_mut().for_each(|y| *y = op(*y));
+    }
+}
+
 /// `output = op(output, input)` with the input repeated to the output's shape.
 pub fn fold<F: Real>(
     output: &mut [F],
@@ -85,10 +124,7 @@ pub fn fold<F: Real>(
     }
     if aligned.is_same() {
         for_each_chunk_mut(output, CHUNK, |chunk, part| {
-            let input = &input[chunk * CHUNK..];
-            part.iter_mut()
-                .zip(input)
-                .for_each(|(y, &x)| *y = op(*y, x));
+            dispatch(Fold(part, &input[chunk * CHUNK..], &op));
         });
         return;
     }
@@ -99,13 +135,9 @@ pub fn fold<F: Real>(
             let start = aligned.row(chunk * rows + i);
             if aligned.is_constant_in_rows() {
                 let x = input[start];
-                output.iter_mut().for_each(|y| *y = op(*y, x));
+                dispatch(Map(output, |y| op(y, x)));
             } else {
-                let input = &input[start..start + width];
-                output
-                    .iter_mut()
-                    .zip(input)
-                    .for_each(|(y, &x)| *y = op(*y, x));
+                dispatch(Fold(output, &input[start..start + width], &op));
             }
         }
     });
@@ -113,9 +145,7 @@ pub fn fold<F: Real>(
 
 /// `output = op(output)`.
 pub fn map<F: Real>(output: &mut [F], op: impl Fn(F) -> F + Sync) {
-    for_each_chunk_mut(output, CHUNK, |_, part| {
-        part.iter_mut().for_each(|y| *y = op(*y))
-    });
+    for_each_chunk_mut(output, CHUNK, |_, part| dispatch(Map(part, &op)));
 }
 
 /// `output = op(a, b)`, all of one shape.
@@ -125,10 +155,7 @@ pub fn zip<F: Real>(output: &mut [F], a: &[F], b: &[F], op: impl Fn(F, F) -> F +
         "three tensors of one shape"
     );
     for_each_chunk_mut(output, CHUNK, |chunk, part| {
-        let (a, b) = (&a[chunk * CHUNK..], &b[chunk * CHUNK..]);
-        for ((y, &a), &b) in part.iter_mut().zip(a).zip(b) {
-            *y = op(a, b);
-        }
+        dispatch(Zip(part, &a[chunk * CHUNK..], &b[chunk * CHUNK..], &op));
     });
 }
 
@@ -144,13 +171,9 @@ pub fn sum_to<F: Real>(
         for_each_chunk_mut(grad, CHUNK, |chunk, part| {
             let dy = &grad_output[chunk * CHUNK..];
             if accumulate {
-                part.iter_mut()
-                    .zip(dy)
-                    .for_each(|(dx, &dy)| *dx += factor * dy);
+                dispatch(Fold(part, dy, |dx, dy| dx + factor * dy));
             } else {
-                part.iter_mut()
-                    .zip(dy)
-                    .for_each(|(dx, &dy)| *dx = factor * dy);
+                dispatch(Fold(part, dy, |_, dy| factor * dy));
             }
         });
         return;
@@ -176,9 +199,7 @@ pub fn sum_to<F: Real>(
                 part[start] += factor * dy.iter().copied().sum::<F>();
             } else {
                 let dx = &mut part[start..start + width];
-                dx.iter_mut()
-                    .zip(dy)
-                    .for_each(|(dx, &dy)| *dx += factor * dy);
+                dispatch(Fold(dx, dy, |dx, dy| dx + factor * dy));
             }
         }
     });

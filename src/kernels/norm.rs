@@ -10,11 +10,10 @@
 //! The variance takes a second pass over the row, which is in the cache: `E[x^2] - E[x]^2` would lose all digits where
 //! the mean is large.
 
-use std::ops::Range;
-
-use crate::kernels::reduce::{COLUMNS, RowTerm, fold_lanes, fold_rows};
+use crate::kernels::reduce::fold_lanes;
+use crate::kernels::scratch::with_scratch;
 use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
-use crate::parallel::{for_each_chunk_mut, for_each_chunk_mut3};
+use crate::parallel::{for_each_chunk_mut, for_each_chunk_mut2, for_each_chunk_mut3};
 use crate::real::Real;
 
 /// Elements one chunk of rows holds at least.
@@ -28,6 +27,12 @@ pub struct Affine<'a, F> {
     /// The summands.
     pub beta: Option<&'a [F]>,
 }
+
+/// Parts that a backward pass is cut into at most.
+const MAX_PARTS: usize = 32;
+
+/// Rows whose sum is taken before it is added to the others: rounding grows with the length of a sum.
+const ROWS: usize = 128;
 
 /// What the rows are normalised with: one number of each for every row.
 #[derive(Debug, Clone, Copy)]
@@ -142,54 +147,107 @@ fn lane_sum<F: Real>(a: &[F], b: &[F], term: impl Fn(F, F) -> F) -> F {
     fold_lanes(sums)
 }
 
-/// The gradient of [`normalize_rows`] by `x`, added to `dx` if `accumulate`; `dy` is used up.
+/// The sum of `term(a, b, c)` over 16 lanes that are folded at the end.
+#[inline(always)]
+fn lane_sum3<F: Real>(a: &[F], b: &[F], c: &[F], term: impl Fn(F, F, F) -> F) -> F {
+    let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let (c, c_tail) = c.as_chunks::<LANES>();
+    let mut sums = [F::ZERO; LANES];
+    for ((a, b), c) in a.iter().zip(b).zip(c) {
+        for lane in 0..LANES {
+            sums[lane] += term(a[lane], b[lane], c[lane]);
+        }
+    }
+    for (lane, ((&a, &b), &c)) in a_tail.iter().zip(b_tail).zip(c_tail).enumerate() {
+        sums[lane] += term(a, b, c);
+    }
+    fold_lanes(sums)
+}
+
+/// What is wanted of a gradient: where it goes, and whether it is added there.
+pub type Wanted<'a, F> = Option<(&'a mut [F], bool)>;
+
+/// The gradients of [`normalize_rows`] by `x`, gamma and beta, each if it is wanted, in one pass over the rows.
 ///
 /// # Panics
 /// If a length does not fit.
+#[expect(clippy::too_many_arguments)]
 pub fn normalize_rows_backward<F: Real>(
     x: &[F],
-    dy: &mut [F],
+    dy: &[F],
     width: usize,
     gamma: Option<&[F]>,
     statistics: RowStatistics<'_, F>,
-    dx: &mut [F],
-    accumulate: bool,
+    dx: Wanted<'_, F>,
+    grad_gamma: Wanted<'_, F>,
+    grad_beta: Wanted<'_, F>,
 ) {
-    assert!(x.len() == dy.len() && x.len() == dx.len(), "one shape");
-    if width == 0 {
-        return;
-    }
-    let rows = CHUNK.div_ceil(width);
-    if let Some(gamma) = gamma {
-        for_each_chunk_mut(dy, rows * width, |_, dy| {
-            for dy in dy.chunks_exact_mut(width) {
-                dy.iter_mut().zip(gamma).for_each(|(dy, &g)| *dy *= g);
+    assert_eq!(x.len(), dy.len(), "one shape");
+    let rows = x.len().checked_div(width).unwrap_or(0);
+    let part = rows.div_ceil(MAX_PARTS).max(CHUNK.div_ceil(width.max(1)));
+    let parts = rows.div_ceil(part);
+    let needs_sums = grad_gamma.is_some() || grad_beta.is_some();
+    // For each part the sums of gamma, of beta, and those of the rows that are being added.
+    let sums = if needs_sums { 4 * width } else { 0 };
+    with_scratch(parts * sums, |partials| {
+        let add = dx.as_ref().is_some_and(|&(_, accumulate)| accumulate);
+        let run = |index: usize, dx: &mut [F], sums: &mut [F]| {
+            let rows = index * part..rows.min((index + 1) * part);
+            let elements = rows.start * width..rows.end * width;
+            dispatch(NormalizeBackward {
+                x: &x[elements.clone()],
+                dy: &dy[elements],
+                width,
+                gamma,
+                mean: &statistics.mean[rows.clone()],
+                inverse_std: &statistics.inverse_std[rows],
+                dx,
+                add,
+                sums,
+            });
+        };
+        match (dx, needs_sums) {
+            (Some((dx, _)), true) => {
+                assert_eq!(x.len(), dx.len(), "one shape");
+                for_each_chunk_mut2((dx, part * width), (partials, sums), run);
             }
-        });
-    }
-    let g = &*dy;
-    for_each_chunk_mut(dx, rows * width, |index, dx| {
-        let (first_row, first) = (index * rows, index * rows * width);
-        dispatch(NormalizeBackward {
-            x: &x[first..][..dx.len()],
-            g: &g[first..][..dx.len()],
-            width,
-            mean: &statistics.mean[first_row..],
-            inverse_std: &statistics.inverse_std[first_row..],
-            dx,
-            accumulate,
-        });
+            (Some((dx, _)), false) => {
+                assert_eq!(x.len(), dx.len(), "one shape");
+                for_each_chunk_mut(dx, part * width, |index, dx| run(index, dx, &mut []));
+            }
+            (None, true) => {
+                for_each_chunk_mut(partials, sums, |index, sums| run(index, &mut [], sums));
+            }
+            (None, false) => {}
+        }
+        for (place, grad) in [grad_gamma, grad_beta].into_iter().enumerate() {
+            let Some((grad, accumulate)) = grad else {
+                continue;
+            };
+            assert_eq!(grad.len(), width, "a gradient for each element of a row");
+            if !accumulate {
+                grad.fill(F::ZERO);
+            }
+            for sums in partials.chunks_exact(sums) {
+                let sums = &sums[place * width..][..width];
+                grad.iter_mut().zip(sums).for_each(|(g, &s)| *g += s);
+            }
+        }
     });
 }
 
 struct NormalizeBackward<'a, F> {
     x: &'a [F],
-    g: &'a [F],
+    dy: &'a [F],
     width: usize,
+    gamma: Option<&'a [F]>,
     mean: &'a [F],
     inverse_std: &'a [F],
+    /// Empty if it is not wanted.
     dx: &'a mut [F],
-    accumulate: bool,
+    add: bool,
+    /// Empty if they are not wanted.
+    sums: &'a mut [F],
 }
 
 impl<F: Real> Kernel for NormalizeBackward<'_, F> {
@@ -198,68 +256,65 @@ impl<F: Real> Kernel for NormalizeBackward<'_, F> {
     fn run<S: Simd>(self, _: S) {
         let width = self.width;
         let scale = F::ONE / F::of_usize(width);
-        let statistics = self.mean.iter().zip(self.inverse_std);
-        let inputs = self.x.chunks_exact(width).zip(self.g.chunks_exact(width));
-        let rows = inputs.zip(self.dx.chunks_exact_mut(width));
-        for (((x, g), dx), (&m, &r)) in rows.zip(statistics) {
-            let mean_g = lane_sum(g, g, |g, _| g) * scale;
-            let mean_gx = lane_sum(g, x, |g, x| g * ((x - m) * r)) * scale;
-            let terms = x.iter().zip(g);
-            let gradient = |(x, g): (&F, &F)| r * (*g - mean_g - (*x - m) * r * mean_gx);
-            if self.accumulate {
-                let gradients = dx.iter_mut().zip(terms);
-                gradients.for_each(|(dx, term)| *dx += gradient(term));
-            } else {
-                let gradients = dx.iter_mut().zip(terms);
-                gradients.for_each(|(dx, term)| *dx = gradient(term));
+        self.sums.fill(F::ZERO);
+        let (sums, block) = self.sums.split_at_mut(self.sums.len() / 2);
+        for (row, (&m, &r)) in self.mean.iter().zip(self.inverse_std).enumerate() {
+            let x = &self.x[row * width..][..width];
+            let dy = &self.dy[row * width..][..width];
+            if let Some(dx) = self.dx.get_mut(row * width..(row + 1) * width) {
+                match self.gamma {
+                    Some(gamma) => {
+                        let gamma = &gamma[..width];
+                        let mean_g = lane_sum3(dy, gamma, x, |dy, g, _| dy * g) * scale;
+                        let mean_gx =
+                            lane_sum3(dy, gamma, x, |dy, g, x| dy * g * ((x - m) * r)) * scale;
+                        let g = |i: usize| dy[i] * gamma[i];
+                        gradients(dx, x, g, (m, r), (mean_g, mean_gx), self.add);
+                    }
+                    None => {
+                        let mean_g = lane_sum(dy, dy, |dy, _| dy) * scale;
+                        let mean_gx = lane_sum(dy, x, |dy, x| dy * ((x - m) * r)) * scale;
+                        gradients(dx, x, |i| dy[i], (m, r), (mean_g, mean_gx), self.add);
+                    }
+                }
+            }
+            if block.is_empty() {
+                continue;
+            }
+            let (gamma, beta) = block.split_at_mut(width);
+            for i in 0..width {
+                gamma[i] += dy[i] * ((x[i] - m) * r);
+                beta[i] += dy[i];
+            }
+            if (row + 1) % ROWS == 0 || row + 1 == self.mean.len() {
+                for (sum, block) in sums.iter_mut().zip(&mut *block) {
+                    *sum += *block;
+                    *block = F::ZERO;
+                }
             }
         }
     }
 }
 
-/// The gradients of [`normalize_rows`] by gamma and beta, added to if the flag beside says so.
-///
-/// # Panics
-/// If a length does not fit.
-pub fn normalize_rows_backward_affine<F: Real>(
+/// `dx = r (g - mean_g - x^ mean_gx)` for a row, or added to it.
+#[inline(always)]
+fn gradients<F: Real>(
+    dx: &mut [F],
     x: &[F],
-    dy: &[F],
-    width: usize,
-    statistics: RowStatistics<'_, F>,
-    gamma: Option<(&mut [F], bool)>,
-    beta: Option<(&mut [F], bool)>,
+    g: impl Fn(usize) -> F,
+    (m, r): (F, F),
+    (mean_g, mean_gx): (F, F),
+    add: bool,
 ) {
-    assert_eq!(x.len(), dy.len(), "one shape");
-    let rows = x.len().checked_div(width).unwrap_or(0);
-    if let Some((gamma, accumulate)) = gamma {
-        let term = GammaTerm {
-            x,
-            dy,
-            width,
-            statistics,
-        };
-        fold_rows(&term, rows, width, [gamma], accumulate);
-    }
-    if let Some((beta, accumulate)) = beta {
-        crate::kernels::reduce::column_sums(dy, width, beta, accumulate);
-    }
-}
-
-struct GammaTerm<'a, F> {
-    x: &'a [F],
-    dy: &'a [F],
-    width: usize,
-    statistics: RowStatistics<'a, F>,
-}
-
-impl<F: Real> RowTerm<F, 1> for GammaTerm<'_, F> {
-    #[inline(always)]
-    fn add(&self, row: usize, columns: Range<usize>, [sums]: &mut [[F; COLUMNS]; 1]) {
-        let (m, r) = (self.statistics.mean[row], self.statistics.inverse_std[row]);
-        let x = &self.x[row * self.width..][columns.clone()];
-        let dy = &self.dy[row * self.width..][columns];
-        for ((sum, &x), &dy) in sums.iter_mut().zip(x).zip(dy) {
-            *sum += dy * ((x - m) * r);
+    let width = dx.len();
+    let gradient = |i: usize| r * (g(i) - mean_g - (x[i] - m) * r * mean_gx);
+    if add {
+        for i in 0..width {
+            dx[i] += gradient(i);
+        }
+    } else {
+        for i in 0..width {
+            dx[i] = gradient(i);
         }
     }
 }

@@ -110,9 +110,9 @@ impl<F: Real> Layer<F> for Dense {
             .rev()
             .skip(1)
             .product::<usize>();
-        // The sums z are kept where the derivative cannot be had from the output, and where it has another shape.
+        // The slopes are kept where they cannot be had from the output, the sums where it has another shape.
         let apart = !self.activation.keeps_shape();
-        let keeps = apart || (mode.backward && self.activation.needs_input());
+        let keeps = apart || (mode.backward && self.activation.saves_slopes());
         Ok(Scratch {
             saved: if keeps {
                 vec![rows * self.units]
@@ -166,7 +166,9 @@ impl<F: Real> Layer<F> for Dense {
             ),
             Epilogue { bias, relu },
         );
-        if keeps_sums {
+        if keeps_sums && activation.keeps_shape() {
+            activation.forward_with_slopes(sums, output);
+        } else if keeps_sums {
             activation.forward(sums, output, self.units);
         } else if !relu {
             activation.forward_in_place(output, self.units);
@@ -180,12 +182,13 @@ impl<F: Real> Layer<F> for Dense {
         };
         let (rows, features) = cx.input_rows(0).dim();
         if !cx.defers_activation() {
-            let sums = self.activation.needs_input().then(|| &*cx.saved(0));
-            if self.activation.keeps_shape() {
+            if self.activation.saves_slopes() {
+                Activation::multiply_slopes(cx.saved(0), dz);
+            } else if self.activation.keeps_shape() {
                 self.activation
-                    .backward_in_place(sums, cx.output(0), dz, self.units);
+                    .backward_in_place(None, cx.output(0), dz, self.units);
             } else {
-                let apart = cx.temp(0);
+                let (sums, apart) = (Some(&*cx.saved(0)), cx.temp(0));
                 self.activation
                     .backward(sums, cx.output(0), dz, apart, false, self.units);
                 dz = apart;

@@ -9,7 +9,7 @@ use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::norm::{
-    Affine, RowStatistics, normalize_rows, normalize_rows_backward, normalize_rows_backward_affine,
+    Affine, RowStatistics, Wanted, normalize_rows, normalize_rows_backward,
 };
 use crate::kernels::permute::permute;
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
@@ -291,19 +291,19 @@ impl<F: Real> Layer<F> for LayerNormalization {
             grad.map(|grad| (grad.values, grad.accumulate))
         };
         let (grad_gamma, grad_beta) = (wanted(gamma), wanted(beta));
-        normalize_rows_backward_affine(x, dy, width, statistics, grad_gamma, grad_beta);
         let gamma = gamma.map(|i| cx.param(i));
-        let Some(grad) = cx.grad_input(0) else {
-            return Ok(());
+        let grad = cx.grad_input(0);
+        let grad = grad.map(|grad| (grad.values, grad.accumulate));
+        let backward = |dx: Wanted<'_, F>| {
+            normalize_rows_backward(x, dy, width, gamma, statistics, dx, grad_gamma, grad_beta);
         };
-        let (dx, accumulate) = (grad.values, grad.accumulate);
-        match turn {
-            None => normalize_rows_backward(x, dy, width, gamma, statistics, dx, accumulate),
-            Some(turn) => {
+        match (turn, grad) {
+            (Some(turn), Some((dx, accumulate))) => {
                 let turned = cx.temp(2);
-                normalize_rows_backward(x, dy, width, gamma, statistics, turned, false);
+                backward(Some((turned, false)));
                 permute(turned, turn.sizes(), turn.inverse(), dx, accumulate);
             }
+            (_, grad) => backward(grad),
         }
         Ok(())
     }

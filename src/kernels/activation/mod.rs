@@ -10,13 +10,14 @@ mod pointwise;
 mod smooth;
 
 use crate::kernels::arithmetic::Double;
+use crate::kernels::broadcast::{Aligned, fold};
 use crate::kernels::softmax::{log_softmax, log_softmax_backward, softmax, softmax_backward};
 use crate::kernels::sparsemax::{sparsemax, sparsemax_backward};
 use crate::parallel::{for_each_chunk_mut, for_each_chunk_mut2};
 use crate::real::Real;
 
 pub use hinged::{HardShrink, HardSilu, LeakyRelu, Ramp, Relu, SoftShrink, SparsePlus, Threshold};
-pub use pointwise::{Pointwise, slopes, values};
+pub use pointwise::{Pointwise, slopes, values, values_and_slopes};
 pub use smooth::{
     Elu, Exponential, Gelu, GeluTanh, LogSigmoid, Mish, Sigmoid, Silu, Softplus, Softsign,
     Squareplus, Tanh, TanhShrink,
@@ -206,6 +207,42 @@ impl Activation {
             Self::Glu => unreachable!("glu is not done in place: keeps_shape() is false"),
             _ => for_each_chunk_mut(y, CHUNK, |_, y| self.apply(y)),
         }
+    }
+
+    /// `y = f(x)` and `x = f'(x)`, which [`Activation::multiply_slopes`] takes: for those that need their input for the
+    /// derivative and keep the shape.
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn forward_with_slopes<F: Real>(&self, x: &mut [F], y: &mut [F]) {
+        struct Both<'a, F>(&'a mut [F], &'a mut [F]);
+        impl<F: Real> Visitor for Both<'_, F> {
+            type Output = ();
+            fn visit(self, function: impl Pointwise) {
+                values_and_slopes(function, self.0, self.1);
+            }
+        }
+        debug_assert!(self.saves_slopes());
+        for_each_chunk_mut2((x, CHUNK), (y, CHUNK), |_, x, y| {
+            self.visit(Both(x, y));
+        });
+    }
+
+    /// Whether a layer keeps the slopes from forward to backward; otherwise the output is enough, or the shape changes.
+    pub fn saves_slopes(&self) -> bool {
+        self.needs_input() && self.keeps_shape()
+    }
+
+    /// `dy = dy * slopes`
+    ///
+    /// # Panics
+    /// If the lengths do not fit.
+    pub fn multiply_slopes<F: Real>(slopes: &[F], dy: &mut [F]) {
+        assert_eq!(slopes.len(), dy.len(), "a slope for each gradient");
+        let same = [dy.len()];
+        fold(dy, slopes, Aligned::new(&same, &same), |dy, slope| {
+            dy * slope
+        });
     }
 
     /// `dx = dy * f'`, or added to `dx` if `accumulate`; `dy` is used up. `x` may be left out unless

@@ -16,6 +16,14 @@ pub trait Pointwise: Copy + Send + Sync {
 
     /// `f'(x)`, from `x` or from `f(x)` as [`Pointwise::slope_takes_input`] says.
     fn slope<A: Arithmetic>(self, a: A, v: A::V) -> A::V;
+
+    /// `f(x)` and `f'(x)`, for less than the price of both.
+    #[inline(always)]
+    fn value_and_slope<A: Arithmetic>(self, a: A, x: A::V) -> (A::V, A::V) {
+        let y = self.value(a, x);
+        let slope = self.slope(a, if self.slope_takes_input() { x } else { y });
+        (y, slope)
+    }
 }
 
 /// `x = f(x)`
@@ -34,6 +42,38 @@ pub fn slopes<F: Real>(function: impl Pointwise, of: &[F], grad: &mut [F]) {
     } else if let (Some(of), Some(grad)) = (F::as_f64(of), F::as_f64_mut(grad)) {
         for (grad, &of) in grad.iter_mut().zip(of) {
             *grad *= function.slope(Double, of);
+        }
+    }
+}
+
+/// `y = f(x)` and `x = f'(x)`
+pub fn values_and_slopes<F: Real>(function: impl Pointwise, x: &mut [F], y: &mut [F]) {
+    if let (Some(x), Some(y)) = (F::as_f32_mut(x), F::as_f32_mut(y)) {
+        dispatch(ValuesAndSlopes(function, x, y));
+    } else if let (Some(x), Some(y)) = (F::as_f64_mut(x), F::as_f64_mut(y)) {
+        for (x, y) in x.iter_mut().zip(y) {
+            (*y, *x) = function.value_and_slope(Double, *x);
+        }
+    }
+}
+
+struct ValuesAndSlopes<'a, P>(P, &'a mut [f32], &'a mut [f32]);
+
+impl<P: Pointwise> Kernel for ValuesAndSlopes<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (x, x_tail) = self.1.as_chunks_mut::<LANES>();
+        let (y, y_tail) = self.2.as_chunks_mut::<LANES>();
+        for (x, y) in x.iter_mut().zip(y) {
+            let (value, slope) = self.0.value_and_slope(Lanes(s), s.load(x));
+            s.store(y, value);
+            s.store(x, slope);
+        }
+        if !x_tail.is_empty() {
+            let (value, slope) = self.0.value_and_slope(Lanes(s), s.load_partial(x_tail));
+            s.store_partial(y_tail, value);
+            s.store_partial(x_tail, slope);
         }
     }
 }

@@ -292,13 +292,23 @@ impl Pointwise for Gelu {
     }
     #[inline(always)]
     fn slope<A: Arithmetic>(self, a: A, x: A::V) -> A::V {
-        // P + x p with the density p = e^(-x^2 / 2) / sqrt(2 pi), which is 0 long before 1e15.
-        const SQRT_TAU: f64 = 2.506_628_274_631_000_7;
-        let near = a.clamp(x, -1e15, 1e15);
-        let density = a.exp(a.mul(a.of(-0.5), a.mul(near, near)));
-        let moment = a.mul(near, a.mul(a.of(1.0 / SQRT_TAU), density));
-        a.add(normal_share_below(a, x), moment)
+        a.add(normal_share_below(a, x), first_moment(a, x))
     }
+    #[inline(always)]
+    fn value_and_slope<A: Arithmetic>(self, a: A, x: A::V) -> (A::V, A::V) {
+        let share = normal_share_below(a, x);
+        let value = a.mul(a.max(a.of(-FINITE), x), share);
+        (value, a.add(share, first_moment(a, x)))
+    }
+}
+
+/// `x p(x)` with `p = e^(-x^2 / 2) / sqrt(2 pi)`, the density of a standard normal Z, which is 0 long before 1e15.
+#[inline(always)]
+fn first_moment<A: Arithmetic>(a: A, x: A::V) -> A::V {
+    const SQRT_TAU: f64 = 2.506_628_274_631_000_7;
+    let near = a.clamp(x, -1e15, 1e15);
+    let density = a.exp(a.mul(a.of(-0.5), a.mul(near, near)));
+    a.mul(near, a.mul(a.of(1.0 / SQRT_TAU), density))
 }
 
 /// `P(Z <= x) = erfc(-x / sqrt(2)) / 2`
