@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::kernels::attention::{
     Dropout, Gradients, Mask, PairMask, Projected, Results, Rules, Sizes, attend, attend_backward,
 };
-use crate::kernels::broadcast::map;
+use crate::kernels::broadcast::{Aligned, sum_to};
 use crate::kernels::permute::gather;
 use crate::layer::{Backward, Forward, Grad, Layer, MaskRule, Mode, Scratch};
 use crate::parallel::for_each_chunk_mut;
@@ -100,7 +100,7 @@ fn fold<F: Real>(heads: &[F], repeats: usize, dim: usize, grad: Grad<'_, F>) {
 impl GroupedAttention {
     fn rules<'a, F: Real>(
         &self,
-        query: &'a [usize; 3],
+        (query, key_dim): (&'a [usize; 3], usize),
         masks: [Option<&'a [F]>; 3],
         pairs: Option<(&'a [F], &'a [usize])>,
         stream: Option<Stream>,
@@ -113,6 +113,7 @@ impl GroupedAttention {
             attention: (1, 2),
         });
         Rules {
+            scale: F::of(1.0 / (key_dim as f64).sqrt()),
             mask: Mask {
                 is_causal: self.use_causal_mask,
                 window: self.sliding_window,
@@ -189,20 +190,20 @@ impl<F: Real> Layer<F> for GroupedAttention {
         let sizes = sizes_of(&inputs[0].sizes()?, &inputs[2].sizes()?);
         let rows = sizes.outer * sizes.keys * sizes.heads;
         let queries = inputs[0].sizes()?.iter().product();
-        let mut buffers = vec![queries, rows * sizes.key_dim, rows * sizes.value_dim];
+        let mut buffers = vec![rows * sizes.key_dim, rows * sizes.value_dim];
         if !mode.backward {
             return Ok(Scratch {
                 forward: buffers,
                 ..Scratch::default()
             });
         }
-        let mut backward = buffers.clone();
-        backward.push(sizes.outer * sizes.queries * sizes.heads * sizes.value_dim);
-        buffers.push(sizes.scores());
+        let context = sizes.outer * sizes.queries * sizes.heads * sizes.value_dim;
+        let backward = vec![buffers[0], buffers[1], queries, context];
+        buffers.push(sizes.saved());
         Ok(Scratch {
             saved: buffers,
             backward,
-            reads_inputs: self.has_attention_mask,
+            reads_inputs: true,
             ..Scratch::default()
         })
     }
@@ -216,11 +217,8 @@ impl<F: Real> Layer<F> for GroupedAttention {
         let (sizes, groups) = (sizes_of(query, value), value[2]);
         let keeps = cx.num_saved() > 0;
         let mut buffer = |i| if keeps { cx.saved(i) } else { cx.temp(i) };
-        let (queries, keys, values) = (buffer(0), buffer(1), buffer(2));
-        let probabilities = keeps.then(|| cx.saved(3));
-        queries.copy_from_slice(cx.input(0));
-        let scale = F::of(1.0 / (sizes.key_dim as f64).sqrt());
-        map(queries, |q| q * scale);
+        let (keys, values) = (buffer(0), buffer(1));
+        let probabilities = keeps.then(|| cx.saved(2));
         repeat(cx.input(1), [groups, sizes.heads, sizes.key_dim], keys);
         repeat(cx.input(2), [groups, sizes.heads, sizes.value_dim], values);
         let stream = self.drops(cx.training()).then(|| cx.random(self.seed, 0));
@@ -229,14 +227,14 @@ impl<F: Real> Layer<F> for GroupedAttention {
             .then(|| (cx.input(3), cx.input_shape(3)));
         let masks = [cx.mask(0), cx.mask(2), cx.mask(1)];
         let places = [query[0], query[1], 1];
-        let rules = self.rules(&places, masks, pairs, stream);
+        let rules = self.rules((&places, sizes.key_dim), masks, pairs, stream);
         let results = Results {
             context: cx.output(0),
             saved: probabilities,
             scores: self.return_attention_scores.then(|| cx.output(1)),
         };
         let projected = Projected {
-            queries,
+            queries: cx.input(0),
             keys,
             values,
         };
@@ -247,9 +245,8 @@ impl<F: Real> Layer<F> for GroupedAttention {
     fn backward(&self, mut cx: Backward<'_, F>) -> Result<()> {
         let (query, value) = (cx.input_shape(0), cx.input_shape(2));
         let (sizes, groups) = (sizes_of(query, value), value[2]);
-        let (queries, keys, values) = (cx.saved(0), cx.saved(1), cx.saved(2));
-        let probabilities = cx.saved(3);
-        let (by_queries, by_keys, by_values) = (cx.temp(0), cx.temp(1), cx.temp(2));
+        let (keys, values, probabilities) = (cx.saved(0), cx.saved(1), cx.saved(2));
+        let (by_keys, by_values, by_queries) = (cx.temp(0), cx.temp(1), cx.temp(2));
         if self.has_attention_mask
             && let Some(mut grad) = cx.grad_input(3)
         {
@@ -261,7 +258,7 @@ impl<F: Real> Layer<F> for GroupedAttention {
             .then(|| (cx.input(3), cx.input_shape(3)));
         let masks = [cx.mask(0), cx.mask(2), cx.mask(1)];
         let places = [query[0], query[1], 1];
-        let rules = self.rules(&places, masks, pairs, stream);
+        let rules = self.rules((&places, sizes.key_dim), masks, pairs, stream);
         let grad_scores = match self.return_attention_scores {
             true => cx.grad_output_mut(1),
             false => None,
@@ -272,7 +269,7 @@ impl<F: Real> Layer<F> for GroupedAttention {
             values: &mut *by_values,
         };
         let projected = Projected {
-            queries,
+            queries: cx.input(0),
             keys,
             values,
         };
@@ -293,11 +290,10 @@ impl<F: Real> Layer<F> for GroupedAttention {
             grad_scores.as_deref(),
             gradients,
         );
-        let scale = F::of(1.0 / (sizes.key_dim as f64).sqrt());
-        if let Some(mut grad) = cx.grad_input(0) {
-            grad.clear();
-            let both = grad.values.iter_mut().zip(&*by_queries);
-            both.for_each(|(dq, &scaled)| *dq += scaled * scale);
+        if let Some(grad) = cx.grad_input(0) {
+            let same = [by_queries.len()];
+            let aligned = Aligned::new(&same, &same);
+            sum_to(grad.values, grad.accumulate, by_queries, F::ONE, aligned);
         }
         let repeats = sizes.heads / groups;
         if let Some(grad) = cx.grad_input(1) {
