@@ -306,16 +306,12 @@ fn gradients<F: Real>(
     (mean_g, mean_gx): (F, F),
     add: bool,
 ) {
-    let width = dx.len();
-    let gradient = |i: usize| r * (g(i) - mean_g - (x[i] - m) * r * mean_gx);
+    let gradient = |i: usize, x: F| r * (g(i) - mean_g - (x - m) * r * mean_gx);
+    let terms = dx.iter_mut().zip(x).enumerate();
     if add {
-        for i in 0..width {
-            dx[i] += gradient(i);
-        }
+        terms.for_each(|(i, (dx, &x))| *dx += gradient(i, x));
     } else {
-        for i in 0..width {
-            dx[i] = gradient(i);
-        }
+        terms.for_each(|(i, (dx, &x))| *dx = gradient(i, x));
     }
 }
 

@@ -22,12 +22,12 @@ impl<const RANK: usize> TryFrom<Value> for Border<RANK> {
     type Error = String;
 
     fn try_from(value: Value) -> Result<Self, String> {
-        let number = |value: &Value| Some(usize::try_from(value.as_u64()?).ok()?);
+        let number = |value: &Value| usize::try_from(value.as_u64()?).ok();
         let pair = |value: &Value| match value.as_array().map(Vec::as_slice) {
             Some([both]) => Some([number(both)?; 2]),
             Some([before, after]) => Some([number(before)?, number(after)?]),
             Some(_) => None,
-            None => Some([number(value)?; 2]),
+            None => number(value).map(|n| [n; 2]),
         };
         let each = |value: &Value| {
             let list = value.as_array().filter(|list| list.len() == RANK)?;

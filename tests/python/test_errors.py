@@ -80,7 +80,7 @@ CASES = {
     "ragged rows": (
         lambda: fit([[1.0, 2.0], [3.0]], [0, 1]),
         ShapeError,
-        "x: expected rows of equal length, got a list whose rows differ. Pad them",
+        'InputLayer "input_layer": expected data of shape (None, 4), got (1, 2)',
     ),
     "too large for float32": (
         lambda: fit(np.full((6, 4), 1e300), Y),

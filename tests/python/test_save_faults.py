@@ -9,6 +9,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -55,22 +56,28 @@ def test_a_kill_at_any_moment_leaves_a_whole_file(tmp_path):
         assert len(values) == 1, "weights of two saves in one file"
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """No file may grow beyond 64 KB: what a full disk looks like to a writer."""
+    """No file may grow beyond 64 KB: what a full disk looks like to a writer.
+
+    Not for longer than a test needs: the tests' own output may go to a file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 16, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
 
 
-def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path, small_files):
+def test_a_full_disk_is_an_error_and_leaves_the_old_file(tmp_path):
     path = tmp_path / "m.lamina"
     model_of(1.0, units=8).save(path)
-    with pytest.raises(FileError, match=r"m\.lamina"):
-        model_of(2.0).save(path)
+    full = model_of(2.0)
+    with pytest.raises(FileError, match=r"m\.lamina"), small_files():
+        full.save(path)
     assert load_model(path).get_weights()[0].max() == 1.0
     assert os.listdir(tmp_path) == ["m.lamina"], "no half-written file stays behind"
 

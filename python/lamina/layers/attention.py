@@ -14,7 +14,7 @@ from lamina.layers.declare import layer
 class _Scored(Layer):
     """How both are called: on a list `[query, value]` or `[query, value, key]`."""
 
-    def _arrange(  # type: ignore[override]
+    def _arrange(
         self,
         inputs: Any,
         *,

@@ -27,12 +27,12 @@ class Cell(Layer):
     """
 
     _sequence_class: ClassVar[type[Recurrent]]
+    _sequence: Recurrent
     units: int
 
     def _compose(self) -> None:
         self._keep_states(stateful=False)
-        named = {"name": f"{self.name}_step", "dtype": self.dtype}
-        self._as_sequence = Reshape((1, -1), **named)
+        self._as_sequence = Reshape((1, -1), name=f"{self.name}_step", dtype=self.dtype)
 
     def _keep_states(self, *, stateful: bool) -> None:
         """Make the layer over sequences, whose states a stateful one keeps between batches."""
@@ -41,9 +41,8 @@ class Cell(Layer):
                 f"{self._title()}: expected a cell that was not called before, as a stateful RNN "
                 "keeps its states. Make a new cell"
             )
-        self._sequence = self._sequence_class(
-            **self._values, stateful=stateful, name=f"{self.name}_sequence", dtype=self.dtype
-        )
+        settings = {**self._values, "stateful": stateful, "dtype": self.dtype}
+        self._sequence = self._sequence_class(**{**settings, "name": f"{self.name}_sequence"})
 
     def __call__(self, inputs: Any, states: Any, **kwargs: Any) -> Any:
         """One step.

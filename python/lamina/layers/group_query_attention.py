@@ -174,7 +174,7 @@ class GroupQueryAttention(Layer):
         use_causal_mask: bool = False,
     ) -> Any:
         """Project, attend, project back."""
-        if self._output_dense is None:
+        if self.__dict__["_output_dense"] is None:
             features = (None, query.shape[-1])
             self._output_dense = self._projection("output", "bquh,uhm->bqm", features, "m")
         projected = self._query_dense(query)
@@ -197,6 +197,11 @@ class GroupQueryAttention(Layer):
     def _projection(
         self, what: str, equation: str, shape: Any, bias: str, activation: Any = None
     ) -> EinsumDense:
+        common: dict[str, Any] = {
+            "activity_regularizer": self.activity_regularizer,
+            "name": f"{self.name}_{what}",
+            "dtype": self.dtype,
+        }
         return EinsumDense(
             equation,
             shape,
@@ -208,7 +213,5 @@ class GroupQueryAttention(Layer):
             self.bias_regularizer,
             self.kernel_constraint,
             self.bias_constraint,
-            activity_regularizer=self.activity_regularizer,
-            name=f"{self.name}_{what}",
-            dtype=self.dtype,
+            **common,
         )

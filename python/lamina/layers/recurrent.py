@@ -39,16 +39,22 @@ class Recurrent(Layer):
     def _compose(self) -> None:
         """The layers of a stack, each on the outputs of the one before."""
         self._reverse = Reverse(name=f"{self.name}_reverse", dtype=self.dtype)
-        inner = {"return_sequences": True, "zero_output_for_mask": False}
+        last = {
+            **self._values,
+            "num_layers": 1,
+            "activity_regularizer": self.activity_regularizer,
+            "dtype": self.dtype,
+        }
+        inner = {
+            **last,
+            "activity_regularizer": None,
+            "return_sequences": True,
+            "zero_output_for_mask": False,
+        }
+        settings = [inner] * (self.num_layers - 1) + [last]
         self._stack = [
-            type(self)(
-                **self._values | {"num_layers": 1} | ({} if is_last else inner),
-                activity_regularizer=self.activity_regularizer if is_last else None,
-                name=f"{self.name}_{number}",
-                dtype=self.dtype,
-            )
-            for number in range(1, self.num_layers + 1)
-            for is_last in [number == self.num_layers]
+            type(self)(**{**own, "name": f"{self.name}_{number}"})
+            for number, own in enumerate(settings, start=1)
         ]
 
     def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
@@ -67,7 +73,7 @@ class Recurrent(Layer):
 
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """The stack over the sequences; a single layer is the engine's."""
-        layers = [(one, {}) for one in self._stack]
+        layers: list[tuple[Recurrent, dict[str, Any]]] = [(one, {}) for one in self._stack]
         backwards = self._reverse if self.go_backwards else None
         output, states = over_stack(layers, sequences, initial_state, mask, backwards)
         behind = [state for of_one in states for state in of_one]

@@ -63,8 +63,7 @@ class RNN(Layer):
         if is_layer_config(cell):
             cell = deserialize(cell)
         if isinstance(cell, list | tuple):
-            named = {"name": f"{self.name}_cells", "dtype": self.dtype}
-            cell = StackedRNNCells(cell, **named)
+            cell = StackedRNNCells(cell, name=f"{self.name}_cells", dtype=self.dtype)
         if not isinstance(cell, StackedRNNCells):
             cell = cell_of(cell, self._title())
         self.__dict__["cell"] = self._values["cell"] = cell
@@ -112,4 +111,4 @@ class RNN(Layer):
 
     def _cells(self) -> list[Cell]:
         cell = self.cell
-        return cell.cells if isinstance(cell, StackedRNNCells) else [cell]
+        return list(cell.cells) if isinstance(cell, StackedRNNCells) else [cell]

@@ -27,6 +27,10 @@ class LearningRates:
         learning_rates: The learning rate of each step.
         losses: The running mean of the losses up to each step.
         suggestion: Where the loss fell fastest: a learning rate to begin with.
+
+    Example:
+        >>> found = lamina.utils.LearningRates([1e-4, 1e-3, 1e-2], [1.0, 0.8, 0.7], 1e-3)
+        >>> found.plot().save("rates.svg")
     """
 
     learning_rates: list[float]

@@ -202,7 +202,7 @@ impl<'a, F: Real, const N: usize> Items for Tables<'a, F, N> {
         let (sample, head) = (index / self.sizes.heads, index % self.sizes.heads);
         let pair = [sample / self.sizes.inner, sample % self.sizes.inner, head];
         let table = |view: &Option<RawArrayViewMut<F, Ix5>>| {
-            let view = view.as_ref()?.clone().index_axis_move(Axis(0), pair[0]);
+            let view = (*view)?.index_axis_move(Axis(0), pair[0]);
             let view = view.index_axis_move(Axis(0), pair[1]);
             let view = view.index_axis_move(Axis(0), pair[2]);
             // SAFETY: within a view that is borrowed for 'a, and no other pair's part overlaps.
