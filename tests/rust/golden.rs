@@ -150,7 +150,11 @@ fn call<F: Real>(family: &Family, case: &Value) -> Result<Called<F>> {
         inputs.truncate(1);
     }
     let states = family.arrays(case, "initial_state");
-    let arguments = inputs.iter().chain(&states);
+    // To a Softmax the mask is an input like others: it has the axes of the numbers.
+    let is_softmax = case["kind"] == "Softmax";
+    let softmax_mask = family.arrays(case, "mask");
+    let softmax_mask = softmax_mask.iter().filter(|_| is_softmax);
+    let arguments = inputs.iter().chain(&states).chain(softmax_mask);
     let arguments: Vec<(usize, usize)> = arguments
         .map(|(array, _)| Ok((add_input(array, &mut layers, &mut spec)?, 0)))
         .collect::<Result<_>>()?;
@@ -158,7 +162,10 @@ fn call<F: Real>(family: &Family, case: &Value) -> Result<Called<F>> {
     for role in ["mask", "query_mask", "value_mask", "key_mask"] {
         // Keras 3.15 takes the query's mask from the tensor alone; the argument has no effect.
         let given = family.arrays(case, role);
-        match given.first().filter(|_| role != "query_mask") {
+        match given
+            .first()
+            .filter(|_| role != "query_mask" && !is_softmax)
+        {
             Some((array, _)) => masks.push(Some((add_input(array, &mut layers, &mut spec)?, 0))),
             None if role != "mask" || case["kind"] != "MultiHeadAttention" => masks.push(None),
             None => {}

@@ -7,6 +7,7 @@ from layer_case import add_layer_case, normal
 
 def fill(family):
     """Add the cases of layers over sequences, images and volumes."""
+    _softmax(family)
     _borders(family)
     _up_sampling(family)
     _poolings(family)
@@ -15,6 +16,23 @@ def fill(family):
 
 SPACES = {1: (2, 7, 3), 2: (2, 5, 6, 2), 3: (1, 4, 5, 3, 2)}
 """An input of each rank."""
+
+
+def _softmax(family):
+    x = normal("softmax", 2, 3, 2, 4)
+
+    def add(name, config, inputs=x, **kwargs):
+        add_layer_case(family, f"softmax_{name}", "Softmax", config, [inputs], **kwargs)
+
+    add("last", {})
+    add("first", {"axis": 1})
+    add("two_axes", {"axis": [1, 3]})
+    add("three_axes", {"axis": [-1, -2, 1]})
+    add("two_dimensions", {}, normal("softmax", 3, 5))
+    mask = normal("softmax mask", 2, 3, 2, 4) < 0.7
+    mask[0, 1, 0] = False  # nothing is left of one row
+    add("mask", {}, tensors={"mask": mask})
+    add("mask_axis", {"axis": 2}, tensors={"mask": mask[:, :1]})
 
 
 def _borders(family):
