@@ -8,24 +8,64 @@ import keras
 
 NAMES = {
     "layers": """
-        Activation Add AveragePooling2D BatchNormalization Bidirectional Concatenate
-        Conv2D Dense Dropout Embedding Flatten GRU GlobalAveragePooling2D Input
-        InputLayer LSTM LayerNormalization Masking MaxPooling2D MultiHeadAttention
-        Multiply Reshape SimpleRNN Layer
+        Activation ActivityRegularization AdaptiveAveragePooling1D AdaptiveAveragePooling2D
+        AdaptiveAveragePooling3D AdaptiveMaxPooling1D AdaptiveMaxPooling2D
+        AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
+        AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D
+        BatchNormalization Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D
+        Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose
+        Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D
+        Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU
+        EinsumDense Embedding Flatten GRU GRUCell GaussianDropout GaussianNoise
+        GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D
+        GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D
+        GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization
+        GroupQueryAttention Identity Input InputLayer LSTM LSTMCell Layer LayerNormalization
+        LeakyReLU Masking MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D
+        MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute
+        RMSNormalization RNN ReLU RepeatVector Rescaling Reshape ReversibleEmbedding
+        SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D
+        SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
+        SpectralNormalization StackedRNNCells Subtract TimeDistributed UnitNormalization
+        UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D add
+        average concatenate dot maximum minimum multiply subtract
     """,
     "losses": """
-        MeanSquaredError MeanAbsoluteError BinaryCrossentropy
-        CategoricalCrossentropy SparseCategoricalCrossentropy mean_squared_error
-        mean_absolute_error binary_crossentropy categorical_crossentropy
-        sparse_categorical_crossentropy
+        BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
+        CategoricalFocalCrossentropy CategoricalGeneralizedCrossEntropy CategoricalHinge
+        Circle CosineSimilarity Dice Hinge Huber KLDivergence LogCosh Loss MeanAbsoluteError
+        MeanAbsolutePercentageError MeanSquaredError MeanSquaredLogarithmicError Poisson
+        SparseCategoricalCrossentropy SquaredHinge Tversky binary_crossentropy
+        binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
+        categorical_generalized_cross_entropy categorical_hinge circle cosine_similarity ctc
+        dice hinge huber kl_divergence log_cosh mean_absolute_error
+        mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error
+        poisson sparse_categorical_crossentropy squared_hinge tversky
     """,
     "metrics": """
-        Accuracy BinaryAccuracy CategoricalAccuracy SparseCategoricalAccuracy
-        TopKCategoricalAccuracy SparseTopKCategoricalAccuracy MeanSquaredError
-        MeanAbsoluteError Mean
+        AUC Accuracy BinaryAccuracy BinaryCrossentropy BinaryIoU CategoricalAccuracy
+        CategoricalCrossentropy CategoricalHinge ConcordanceCorrelation CosineSimilarity
+        F1Score FBetaScore FalseNegatives FalsePositives Hinge IoU KLDivergence LogCoshError
+        Mean MeanAbsoluteError MeanAbsolutePercentageError MeanIoU MeanMetricWrapper
+        MeanSquaredError MeanSquaredLogarithmicError Metric OneHotIoU OneHotMeanIoU
+        PearsonCorrelation Poisson Precision PrecisionAtRecall R2Score Recall
+        RecallAtPrecision RootMeanSquaredError SensitivityAtSpecificity
+        SparseCategoricalAccuracy SparseCategoricalCrossentropy
+        SparseTopKCategoricalAccuracy SpecificityAtSensitivity SquaredHinge Sum
+        TopKCategoricalAccuracy TrueNegatives TruePositives binary_crossentropy
+        binary_focal_crossentropy categorical_crossentropy categorical_focal_crossentropy
+        categorical_hinge hinge huber kl_divergence log_cosh mean_absolute_error
+        mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error
+        poisson sparse_categorical_crossentropy squared_hinge
     """,
-    "optimizers": "SGD Adam AdamW RMSprop",
-    "optimizers.schedules": "ExponentialDecay CosineDecay PiecewiseConstantDecay",
+    "optimizers": """
+        Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Muon
+        Nadam Optimizer RMSprop SGD ScheduleFreeAdamW
+    """,
+    "optimizers.schedules": """
+        CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay
+        LearningRateSchedule PiecewiseConstantDecay PolynomialDecay
+    """,
     "initializers": """
         Constant GlorotNormal GlorotUniform HeNormal HeUniform Identity LecunNormal
         LecunUniform Ones Orthogonal RandomNormal RandomUniform TruncatedNormal
@@ -34,8 +74,9 @@ NAMES = {
     "regularizers": "L1 L2 L1L2",
     "constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     "callbacks": """
-        Callback LambdaCallback History ProgbarLogger EarlyStopping ModelCheckpoint
-        ReduceLROnPlateau LearningRateScheduler TerminateOnNaN CSVLogger
+        BackupAndRestore CSVLogger Callback CallbackList EarlyStopping History
+        LambdaCallback LearningRateScheduler ModelCheckpoint ProgbarLogger ReduceLROnPlateau
+        SwapEMAWeights TensorBoard TerminateOnNaN
     """,
     "activations": """
         celu elu exponential gelu glu hard_shrink hard_sigmoid hard_silu hard_swish
@@ -70,7 +111,8 @@ METHODS = {
 }
 CALLS = """
     SimpleRNN LSTM GRU Bidirectional MultiHeadAttention BatchNormalization LayerNormalization
-    Dropout
+    Dropout Softmax Attention AdditiveAttention GroupQueryAttention ReversibleEmbedding RNN
+    TimeDistributed GlobalAveragePooling1D SpectralNormalization LSTMCell
 """
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina import layers
+from lamina import layers, losses
 from lamina.errors import (
     ConfigError,
     DataError,
@@ -76,6 +76,11 @@ CASES = {
         lambda: fit(np.zeros((6, 4), "datetime64[s]"), Y),
         DtypeError,
         "x: expected numbers, got dtype datetime64[s]",
+    ),
+    "references of circle": (
+        lambda: losses.circle([0, 1], np.eye(2), ref_labels=[0], ref_embeddings=np.eye(2)),
+        ConfigError,
+        "circle: expected ref_labels and ref_embeddings of None, got references. Put them",
     ),
     "ragged rows": (
         lambda: fit([[1.0, 2.0], [3.0]], [0, 1]),

@@ -343,11 +343,11 @@ def categorical_focal_crossentropy(
     return values_of("CategoricalFocalCrossentropy", y_true, y_pred, **options)
 
 
-def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float = 0.5) -> Array:
+def categorical_generalized_cross_entropy(y_true: Any, y_pred: Any, q: float) -> Array:
     """The values of `CategoricalGeneralizedCrossEntropy`.
 
     Example:
-        >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]])
+        >>> categorical_generalized_cross_entropy([1], [[0.75, 0.25]], q=0.5)
         array([1.], dtype=float32)
     """
     return values_of("CategoricalGeneralizedCrossEntropy", y_true, y_pred, q=q)

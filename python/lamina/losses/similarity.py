@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina._arrays import Array
 from lamina._configured import configured
+from lamina.errors import ConfigError
 from lamina.losses.loss import Loss, values_of
 
 
@@ -86,15 +87,34 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Array:
 def circle(
     y_true: Any,
     y_pred: Any,
+    ref_labels: Any = None,
+    ref_embeddings: Any = None,
     remove_diagonal: bool = True,
-    gamma: float = 80.0,
+    gamma: float = 80,
     margin: float = 0.4,
 ) -> Array:
     """The values of `Circle`, for the labels and vectors of one batch.
+
+    Args:
+        y_true: Labels, `(batch,)`.
+        y_pred: Vectors of length 1, `(batch, features)`.
+        ref_labels: None; vectors are compared with those of their own batch.
+        ref_embeddings: None, as above.
+        remove_diagonal: Whether a vector is not compared with itself.
+        gamma: The scale of the similarities.
+        margin: How far similarities may stay from 0 and 1.
+
+    Raises:
+        ConfigError: references are given.
 
     Example:
         >>> circle([0, 1], [[1.0, 0.0], [0.0, 1.0]])
         array([0., 0.], dtype=float32)
     """
+    if ref_labels is not None or ref_embeddings is not None:
+        raise ConfigError(
+            "circle: expected ref_labels and ref_embeddings of None, got references. Put them into "
+            "the batch"
+        )
     options = {"remove_diagonal": remove_diagonal, "gamma": gamma, "margin": margin}
     return values_of("Circle", y_true, y_pred, **options)

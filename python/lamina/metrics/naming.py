@@ -41,7 +41,7 @@ from lamina.metrics.f_score import (
     F1Score,
     FBetaScore,
 )
-from lamina.metrics.hinge import (
+from lamina.metrics.hinges import (
     CategoricalHinge,
     Hinge,
     SquaredHinge,
