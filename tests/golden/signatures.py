@@ -57,6 +57,8 @@ NAMES = {
         categorical_hinge hinge huber kl_divergence log_cosh mean_absolute_error
         mean_absolute_percentage_error mean_squared_error mean_squared_logarithmic_error
         poisson sparse_categorical_crossentropy squared_hinge
+        binary_accuracy categorical_accuracy concordance_correlation pearson_correlation
+        sparse_categorical_accuracy sparse_top_k_categorical_accuracy top_k_categorical_accuracy
     """,
     "optimizers": """
         Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Muon
