@@ -191,8 +191,9 @@ def _moments(targets: Array, predictions: Array, axis: int) -> tuple[Array, list
 def _among_largest(labels: Array, predictions: Array, k: int) -> Array:
     """Whether fewer than k predictions are above that of the label."""
     own = np.take_along_axis(predictions, labels[..., None], -1)
-    above = (predictions > own).sum(-1)
-    return (above < k) & np.isfinite(own[..., 0])
+    above: Array = (predictions > own).sum(-1)
+    among: Array = (above < k) & np.isfinite(own[..., 0])
+    return among
 
 
 def _alike(y_true: Any, y_pred: Any, name: str) -> tuple[Array, Array]:
