@@ -21,6 +21,14 @@ LIMIT = 0.25
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 
 
+@pytest.fixture(autouse=True)
+def heeded():
+    """Ctrl-C works: a process in the background of a shell ignores it, and would never end."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def wide_model():
     lamina.utils.set_random_seed(0)
     model = Sequential([layers.Input((64,))] + [layers.Dense(256, "tanh") for _ in range(4)])
