@@ -3,7 +3,7 @@
 //! Chunks depend on sizes alone and partial results are combined in index order, so the bits of a result do not depend
 //! on the number of threads. A whole training step enters the pool once with [`install`], on one of its threads; the others
 //! join a team that works on its loops as long as the step lasts. Everywhere else loops run serially, over the same
-//! chunks: tiny work never pays for waking the pool (12-17 us from outside, below 1 us inside).
+//! chunks: tiny work never pays for waking the pool (12-17 us from outside).
 //!
 //! A forked child finds a pool whose threads do not exist (rayon-rs/rayon#708): the process id is kept beside the pool,
 //! and a child leaks the old one, because joining it would hang, and makes its own.
