@@ -25,14 +25,18 @@ def limit_threads(threads: int) -> None:
 
 
 def timed(run: Any, seconds: float) -> float:
-    """Seconds for one run, the mean over as many as fit into a block."""
-    count, start = 0, time.perf_counter()
+    """Seconds for one run, the mean over as many as fit into a block.
+
+    A run that returns seconds has timed itself.
+    """
+    count, own, start = 0, 0.0, time.perf_counter()
     while True:
-        run()
+        told = run()
         count += 1
+        own += told if isinstance(told, float) else 0.0
         passed = time.perf_counter() - start
         if passed >= seconds:
-            return passed / count
+            return (own or passed) / count
 
 
 def main() -> None:
@@ -65,12 +69,16 @@ def main() -> None:
 
 
 def make(engine_class: Any, threads: int, order: dict[str, Any]) -> dict[str, tuple[Any, float]]:
-    """The tasks of an engine for a workload, each run twice, and how many units a run has."""
+    """The tasks of an engine for a workload or layer, each run twice, and the units of a run."""
     from workloads import WORKLOADS, data
+
+    from layer_cases import CASES, arrays
 
     key, mode = order["key"], order["mode"]
     engine = engine_class(key, threads, set(order["options"]))
-    if mode.startswith("infer"):
+    if key in CASES:
+        made, units = getattr(engine, mode)(arrays(key)), 1
+    elif mode.startswith("infer"):
         size = int(mode.removeprefix("infer"))
         made, units = getattr(engine, "infer", lambda x: {})(data(key, size)[0]), 1
     else:

@@ -116,6 +116,7 @@ class Runner:
         cotangents: Sequence[_Array | None],
         training: bool = False,
     ) -> tuple[list[_Array], list[_Array | None], list[list[_Array | None]]]: ...
+    def run_seconds(self, inputs: Sequence[_Array], backward: bool) -> float: ...
 
 @final
 class Metric:

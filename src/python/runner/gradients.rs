@@ -1,10 +1,14 @@
-//! Gradients for given gradients of the outputs: for tests.
+//! Gradients for given gradients of the outputs, and the time they take: for tests and benches.
+
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
 use super::super::arrays::{Number, array};
 use super::shared::{Shared, optional_sources, sources};
+use crate::runner::{Purpose, Sizes};
 
 /// Outputs, gradients of inputs, and gradients of the weights of each layer.
 pub type PyGradients<'py> = (
@@ -76,5 +80,37 @@ impl<F: Number> Shared<F> {
             })
             .collect::<PyResult<_>>()?;
         Ok((outputs, grad_inputs, grad_weights))
+    }
+
+    /// Seconds of a prediction, or of forward and backward as in training, by inputs and weights. What the arena happens
+    /// to hold is the gradient that enters: time does not depend on it.
+    pub fn time_of_run(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Bound<'_, PyAny>>,
+        backward: bool,
+    ) -> PyResult<f64> {
+        let inputs = sources::<F>(&inputs)?;
+        let sizes = Sizes {
+            inputs: inputs.iter().map(|input| input.shape().to_vec()).collect(),
+            ..Sizes::default()
+        };
+        let values = inputs
+            .iter()
+            .map(|input| input.to_vec(py))
+            .collect::<PyResult<Vec<_>>>()?;
+        self.with(py, |core| {
+            let purpose = match backward {
+                true => Purpose::Gradients(true),
+                false => Purpose::Predict(false),
+            };
+            core.prepare(purpose, &sizes)?;
+            for (i, values) in values.iter().enumerate() {
+                core.input_mut(i).copy_from_slice(values);
+            }
+            let start = Instant::now();
+            core.run(&AtomicBool::new(false), Duration::MAX, &|| {})?;
+            Ok(start.elapsed().as_secs_f64())
+        })
     }
 }

@@ -179,6 +179,16 @@ impl Runner {
         self.inner.gradients(py, inputs, cotangents, training)
     }
 
+    /// Seconds of a prediction, or of forward and backward as in training, without copies in and out; for benches.
+    fn run_seconds(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Bound<'_, PyAny>>,
+        backward: bool,
+    ) -> PyResult<f64> {
+        self.inner.run_seconds(py, inputs, backward)
+    }
+
     /// Loss and metrics since the last reset.
     fn results<'py>(&self, py: Python<'py>) -> PyResult<Vec<(String, Bound<'py, PyAny>)>> {
         let results = self.inner.results(py)?.into_iter();

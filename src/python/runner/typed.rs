@@ -54,6 +54,12 @@ pub trait TypedRunner: Debug + Send + Sync {
         cotangents: Vec<Option<Bound<'py, PyAny>>>,
         training: bool,
     ) -> PyResult<PyGradients<'py>>;
+    fn run_seconds(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Bound<'_, PyAny>>,
+        backward: bool,
+    ) -> PyResult<f64>;
     fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, Reading)>>;
     fn reset_metrics(&self, py: Python<'_>) -> PyResult<()>;
     fn learning_rate(&self, py: Python<'_>) -> PyResult<f64>;
@@ -148,6 +154,15 @@ impl<F: Number> TypedRunner for Shared<F> {
         training: bool,
     ) -> PyResult<PyGradients<'py>> {
         self.gradients_of(py, inputs, cotangents, training)
+    }
+
+    fn run_seconds(
+        &self,
+        py: Python<'_>,
+        inputs: Vec<Bound<'_, PyAny>>,
+        backward: bool,
+    ) -> PyResult<f64> {
+        self.time_of_run(py, inputs, backward)
     }
 
     fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, Reading)>> {
