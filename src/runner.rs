@@ -351,7 +351,7 @@ impl<F: Real> Runner<F> {
     /// What the optimizer remembers, for files.
     pub fn optimizer_state(&mut self) -> Result<Vec<StateTensor<F>>> {
         let (training, _) = self.placed_training()?;
-        training.optimizer()?.export(training.segments())
+        training.optimizer()?.export()
     }
 
     /// Gives back what [`Runner::optimizer_state`] gave, bit for bit, after so many steps.

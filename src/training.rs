@@ -13,7 +13,7 @@ use crate::graph::{Graph, TensorId};
 use crate::layer::Layer;
 use crate::losses::{self, Loss, LossFn, Operands, Reduction, Weights};
 use crate::metrics::{self, Batch, NamedMetric, Reading};
-use crate::optimizers::{OptimizerState, Segment, StateTensor};
+use crate::optimizers::{OptimizerState, Optimizers, Segment, StateTensor};
 use crate::param::Role;
 use crate::placed::Placed;
 use crate::plan::{OutputPlan, OutputUse, Plan, Sizes};
@@ -90,7 +90,7 @@ pub struct Training<F: Real> {
     /// The sum of the losses of the last step, and its number of samples.
     last: (f64, usize),
     optimizer_config: Value,
-    optimizer: Option<OptimizerState<F>>,
+    optimizer: Option<Optimizers<F>>,
     segments: Vec<Segment>,
     /// Penalties on weights: where the weight and its gradient lie.
     penalties: Vec<(Regularizer, Block, Block)>,
@@ -161,7 +161,7 @@ impl<F: Real> Training<F> {
         }
         if !compiled.optimizer.is_null() {
             // Refused now rather than at the first step.
-            OptimizerState::<F>::from_config(&compiled.optimizer, &[])?;
+            Optimizers::<F>::from_config(&compiled.optimizer, &[])?;
         }
         Ok(Self {
             outputs,
@@ -203,6 +203,7 @@ impl<F: Real> Training<F> {
                     } else {
                         format!("{name}_{}", *twins - 1)
                     },
+                    owner: (l, p),
                     shape: spec.shape.clone(),
                     value,
                     grad: grad.offset,
@@ -217,19 +218,24 @@ impl<F: Real> Training<F> {
                 .zip(&self.segments)
                 .all(|(a, b)| a.name == b.name && a.shape == b.shape);
         self.segments = segments;
-        let kept = same && self.optimizer.is_some();
-        if !kept && !self.optimizer_config.is_null() {
-            let (rate, steps) = (
-                self.optimizer.as_ref().map(OptimizerState::learning_rate),
-                self.optimizer.as_ref().map_or(0, OptimizerState::steps),
-            );
-            let mut optimizer =
-                OptimizerState::from_config(&self.optimizer_config, &self.segments)?;
-            optimizer.set_steps(steps);
-            if let Some(rate) = rate.filter(|&rate| rate != optimizer.learning_rate()) {
-                optimizer.set_learning_rate(rate)?;
+        match &mut self.optimizer {
+            Some(optimizer) if same => optimizer.place(&self.segments),
+            _ if self.optimizer_config.is_null() => {}
+            old => {
+                let mut optimizer =
+                    Optimizers::from_config(&self.optimizer_config, &self.segments)?;
+                if let Some(old) = old {
+                    optimizer.set_steps(old.steps());
+                    for part in 0..optimizer.len() {
+                        let rate = old.part(part)?.learning_rate();
+                        let part = optimizer.part_mut(part)?;
+                        if rate != part.learning_rate() {
+                            part.set_learning_rate(rate)?;
+                        }
+                    }
+                }
+                self.optimizer = Some(optimizer);
             }
-            self.optimizer = Some(optimizer);
         }
         Ok(())
     }
@@ -408,17 +414,18 @@ impl<F: Real> Training<F> {
             // The optimizer takes back a factor that Keras puts on the loss.
             grads.values_mut().iter_mut().for_each(|g| *g *= scale);
         }
-        optimizer.apply(weights, grads.values_mut(), &self.segments)
+        optimizer.apply(weights, grads.values_mut())
     }
 
-    /// The optimizer.
-    pub fn optimizer(&self) -> Result<&OptimizerState<F>> {
+    /// The optimizers.
+    pub fn optimizer(&self) -> Result<&Optimizers<F>> {
         self.optimizer.as_ref().ok_or_else(no_optimizer)
     }
 
-    /// The optimizer, to change.
-    pub fn optimizer_mut(&mut self) -> Result<&mut OptimizerState<F>> {
-        self.optimizer.as_mut().ok_or_else(no_optimizer)
+    /// Optimizer `part`, to change.
+    pub fn optimizer_mut(&mut self, part: usize) -> Result<&mut OptimizerState<F>> {
+        let optimizer = self.optimizer.as_mut().ok_or_else(no_optimizer)?;
+        optimizer.part_mut(part)
     }
 
     /// Gives the optimizer back what it remembered after so many steps.
@@ -426,7 +433,7 @@ impl<F: Real> Training<F> {
         let Some(optimizer) = &mut self.optimizer else {
             return Err(no_optimizer());
         };
-        optimizer.import(&self.segments, state)?;
+        optimizer.import(state)?;
         optimizer.set_steps(steps);
         Ok(())
     }
@@ -434,22 +441,17 @@ impl<F: Real> Training<F> {
     /// Ends a training: averaged weights take the place of the last ones, if the optimizer averages.
     pub fn finish(&mut self, weights: &mut [F]) -> Result<()> {
         match &mut self.optimizer {
-            Some(optimizer) => optimizer.finalize(weights, &self.segments),
+            Some(optimizer) => optimizer.finalize(weights),
             None => Ok(()),
         }
     }
 
-    /// Exchanges weights and their moving averages; see [`OptimizerState::swap_averages`].
+    /// Exchanges weights and their moving averages; see [`Optimizers::swap_averages`].
     pub fn swap_averages(&mut self, weights: &mut [F]) -> Result<bool> {
         let Some(optimizer) = &mut self.optimizer else {
             return Err(no_optimizer());
         };
-        optimizer.swap_averages(weights, &self.segments)
-    }
-
-    /// The weights the optimizer learns, in its order.
-    pub fn segments(&self) -> &[Segment] {
-        &self.segments
+        optimizer.swap_averages(weights)
     }
 
     /// Loss and metrics since the last reset: the total, each output's loss (named by the output's number) if there are several

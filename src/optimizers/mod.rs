@@ -1,7 +1,8 @@
 //! How weights follow their gradients: one file per optimizer, the state they share, and the registry.
 //!
 //! An [`Optimizer`] is the rule for one weight; [`OptimizerState`] owns slots, averages and the count of steps, and does
-//! what every Keras optimizer does around the rule: clipping, decay, accumulation, averages, constraints.
+//! what every Keras optimizer does around the rule: clipping, decay, accumulation, averages, constraints. [`Optimizers`] are
+//! those of a model, each over its share of the weights.
 
 mod adadelta;
 mod adafactor;
@@ -9,6 +10,7 @@ mod adagrad;
 mod adam;
 mod adamax;
 mod ftrl;
+mod group;
 mod lamb;
 mod lion;
 mod loss_scale;
@@ -34,6 +36,7 @@ pub use adagrad::Adagrad;
 pub use adam::Adam;
 pub use adamax::Adamax;
 pub use ftrl::Ftrl;
+pub use group::Optimizers;
 pub use lamb::Lamb;
 pub use lion::Lion;
 pub use muon::Muon;
@@ -109,6 +112,9 @@ pub struct Step<F> {
     pub common: Common<F>,
 }
 
+/// The name of what holds several optimizers.
+const MULTI: &str = "MultiOptimizer";
+
 /// The optimizers by name.
 pub const KNOWN: &[Known] = &[
     Known::new("Adadelta"),
@@ -121,6 +127,7 @@ pub const KNOWN: &[Known] = &[
     Known::new("Lamb"),
     Known::new("Lion"),
     Known::new("LossScaleOptimizer"),
+    Known::new(MULTI),
     Known::new("Muon"),
     Known::new("Nadam"),
     Known::new("RMSprop"),

@@ -139,7 +139,7 @@ impl Settings {
         ))
     }
 
-    fn check(&self, class_name: &str) -> Result<()> {
+    pub(super) fn check(&self, class_name: &str) -> Result<()> {
         if class_name == "AdamW" && self.weight_decay.is_none() {
             return Err(
                 Error::config("a number for weight_decay", "weight_decay=None")

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::loss_scale::LossScale;
 use super::settings::{LearningRate, Settings, checked_rate};
-use super::{KNOWN, Optimizer, Slots, Step, build};
+use super::{KNOWN, MULTI, Optimizer, Slots, Step, build};
 use crate::arena::Arena;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
@@ -26,6 +26,8 @@ const LOSS_SCALE: &str = "loss_scale";
 pub struct Segment {
     /// The name of the weight; its slots are named after it.
     pub name: String,
+    /// The number of its layer, and its own number among the weights of that.
+    pub owner: (usize, usize),
     /// The shape of the weight.
     pub shape: Vec<usize>,
     /// Where its values start in the buffer of weights.
@@ -76,11 +78,11 @@ pub struct OptimizerState<F> {
 impl<F: Real> OptimizerState<F> {
     /// Reads a name or a Keras config, for these weights. What it remembers is at its start.
     pub fn from_config(value: &Value, segments: &[Segment]) -> Result<Self> {
-        let mut id = Identifier::parse("optimizer", value, KNOWN)?;
+        let mut id = one(value)?;
         let mut loss_scale = None;
         if id.class_name == "LossScaleOptimizer" {
             let (scale, inner) = LossScale::from_config(&mut id)?;
-            id = Identifier::parse("optimizer", &inner, KNOWN)?;
+            id = one(&inner)?;
             // Keras sets it aside: there is one factor.
             id.take("loss_scale_factor");
             loss_scale = Some(scale);
@@ -166,6 +168,15 @@ impl<F: Real> OptimizerState<F> {
             Some(adaptive) => adaptive.scale,
             None => self.settings.loss_scale_factor.unwrap_or(1.0),
         }
+    }
+
+    /// Sets the factor on the loss that gradients are divided by.
+    ///
+    /// # Errors
+    /// If it is 0 or not finite.
+    pub(super) fn set_loss_scale_factor(&mut self, factor: Option<f64>) -> Result<()> {
+        self.settings.loss_scale_factor = factor;
+        self.settings.check(self.kind()).map_err(|e| e.at(MULTI))
     }
 
     /// The number of updates made.
@@ -395,16 +406,18 @@ impl<F: Real> OptimizerState<F> {
         Ok(tensors)
     }
 
-    /// Takes back what [`export`](Self::export) gave, bit for bit, in any order.
+    /// Finds what [`export`](Self::export) gave among `tensors`, for [`take`](Self::take).
     ///
     /// # Errors
-    /// If a tensor is missing, unknown, or of another shape. Nothing is changed then.
-    pub fn import(&mut self, segments: &[Segment], tensors: &[StateTensor<F>]) -> Result<()> {
+    /// If an array is missing or of another shape.
+    pub(super) fn find<'a>(
+        &self,
+        segments: &[Segment],
+        tensors: &'a [StateTensor<F>],
+    ) -> Result<Found<'a, F>> {
         self.check(segments)?;
         let refused =
             |expected: String, got: String| Error::param(expected, got).at(self.optimizer.kind());
-        let mut at = 0;
-        let mut moves = Vec::new();
         let find = |name: &str, shape: &[usize]| {
             let found = tensors.iter().find(|tensor| tensor.name == name);
             let tensor = found.ok_or_else(|| {
@@ -424,6 +437,8 @@ impl<F: Real> OptimizerState<F> {
             }
             Ok(tensor.values.as_slice())
         };
+        let mut at = 0;
+        let mut moves = Vec::new();
         for (index, segment) in segments.iter().enumerate() {
             for (name, shape, pieces) in self.places(index, segment, at) {
                 let values = find(&format!("{}/{name}", segment.name), &shape)?;
@@ -431,28 +446,25 @@ impl<F: Real> OptimizerState<F> {
             }
             at += segment.len();
         }
-        let scale = match self.loss_scale {
+        let loss_scale = match self.loss_scale {
             Some(_) => Some(find(LOSS_SCALE, &[2])?),
             None => None,
         };
-        let expected = moves.len() + usize::from(scale.is_some());
-        if expected != tensors.len() {
-            return Err(refused(
-                format!("{expected} arrays of optimizer state"),
-                tensors.len().to_string(),
-            ));
-        }
-        if let (Some(adaptive), Some(&[scale, well])) = (&mut self.loss_scale, scale) {
+        Ok(Found { moves, loss_scale })
+    }
+
+    /// Takes back what was found, bit for bit.
+    pub(super) fn take(&mut self, found: Found<'_, F>) {
+        if let (Some(adaptive), Some(&[scale, well])) = (&mut self.loss_scale, found.loss_scale) {
             (adaptive.scale, adaptive.well) = (scale.f64(), well.f64() as u64);
         }
-        for (pieces, mut values) in moves {
+        for (pieces, mut values) in found.moves {
             for (part, range) in pieces {
                 let (here, rest) = values.split_at(range.len());
                 self.part_mut(part)[range].copy_from_slice(here);
                 values = rest;
             }
         }
-        Ok(())
     }
 
     /// The slots of weight `index`: names, shapes, and the ranges each consists of.
@@ -565,6 +577,31 @@ type Ranges = Vec<Range<usize>>;
 
 /// A stretch of one of the buffers.
 type Piece = (Part, Range<usize>);
+
+/// The arrays that an optimizer remembered, found among others.
+#[derive(Debug)]
+pub(super) struct Found<'a, F> {
+    moves: Vec<(Vec<Piece>, &'a [F])>,
+    loss_scale: Option<&'a [F]>,
+}
+
+impl<F> Found<'_, F> {
+    /// How many arrays they are.
+    pub fn len(&self) -> usize {
+        self.moves.len() + usize::from(self.loss_scale.is_some())
+    }
+}
+
+/// The name or config of one optimizer.
+fn one(value: &Value) -> Result<Identifier> {
+    let id = Identifier::parse("optimizer", value, KNOWN)?;
+    if id.class_name == MULTI {
+        return Err(
+            Error::config("one optimizer", MULTI).remedy("Use it alone, outside of others.")
+        );
+    }
+    Ok(id)
+}
 
 /// One of the buffers of an [`OptimizerState`].
 #[derive(Debug, Clone, Copy)]

@@ -11,7 +11,7 @@ use super::enter::{enter, lock};
 use super::layer::json;
 use super::losses::owned;
 use crate::error::{Error, Result};
-use crate::optimizers::{OptimizerState, Segment, StateTensor, schedules};
+use crate::optimizers::{Optimizers, Segment, StateTensor, schedules};
 use crate::parallel::install;
 use crate::shape::{Shape, checked_elements};
 
@@ -36,9 +36,9 @@ trait TypedOptimizer: Debug + Send + Sync {
         values: &Bound<'py, PyList>,
     ) -> PyResult<Bound<'py, PyList>>;
     fn finalize<'py>(&self, values: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>>;
-    fn learning_rate(&self) -> PyResult<f64>;
-    fn set_learning_rate(&self, rate: f64) -> PyResult<()>;
-    fn iterations(&self) -> PyResult<u64>;
+    fn learning_rate(&self, part: usize) -> PyResult<f64>;
+    fn set_learning_rate(&self, rate: f64, part: usize) -> PyResult<()>;
+    fn iterations(&self, part: usize) -> PyResult<u64>;
     fn steps(&self) -> PyResult<u64>;
     fn set_steps(&self, steps: u64) -> PyResult<()>;
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>>;
@@ -48,7 +48,7 @@ trait TypedOptimizer: Debug + Send + Sync {
 #[derive(Debug)]
 struct Flat<F> {
     segments: Vec<Segment>,
-    state: Mutex<OptimizerState<F>>,
+    state: Mutex<Optimizers<F>>,
 }
 
 impl<F: Number> Flat<F> {
@@ -60,6 +60,7 @@ impl<F: Number> Flat<F> {
             let name = i.to_string();
             segments.push(Segment {
                 name,
+                owner: (i, 0),
                 shape,
                 value: at,
                 grad: at,
@@ -69,7 +70,7 @@ impl<F: Number> Flat<F> {
             at += len;
             checked_elements(&[at])?;
         }
-        let state = Mutex::new(OptimizerState::from_config(&json(config)?, &segments)?);
+        let state = Mutex::new(Optimizers::from_config(&json(config)?, &segments)?);
         Ok(Self { segments, state })
     }
 
@@ -120,7 +121,7 @@ impl<F: Number> TypedOptimizer for Flat<F> {
         enter(values.py(), || {
             let mut guard = lock(&self.state)?;
             let state = &mut *guard;
-            install(|| state.apply(&mut joined, &mut grads_joined, &self.segments))?;
+            install(|| state.apply(&mut joined, &mut grads_joined))?;
             Ok(())
         })?;
         self.parted(values.py(), &joined)
@@ -128,22 +129,23 @@ impl<F: Number> TypedOptimizer for Flat<F> {
 
     fn finalize<'py>(&self, values: &Bound<'py, PyList>) -> PyResult<Bound<'py, PyList>> {
         let mut joined = self.joined("weights", values)?;
-        enter(values.py(), || {
-            Ok(lock(&self.state)?.finalize(&mut joined, &self.segments)?)
-        })?;
+        enter(
+            values.py(),
+            || Ok(lock(&self.state)?.finalize(&mut joined)?),
+        )?;
         self.parted(values.py(), &joined)
     }
 
-    fn learning_rate(&self) -> PyResult<f64> {
-        Ok(lock(&self.state)?.learning_rate())
+    fn learning_rate(&self, part: usize) -> PyResult<f64> {
+        Ok(lock(&self.state)?.part(part)?.learning_rate())
     }
 
-    fn set_learning_rate(&self, rate: f64) -> PyResult<()> {
-        Ok(lock(&self.state)?.set_learning_rate(rate)?)
+    fn set_learning_rate(&self, rate: f64, part: usize) -> PyResult<()> {
+        Ok(lock(&self.state)?.part_mut(part)?.set_learning_rate(rate)?)
     }
 
-    fn iterations(&self) -> PyResult<u64> {
-        Ok(lock(&self.state)?.iterations())
+    fn iterations(&self, part: usize) -> PyResult<u64> {
+        Ok(lock(&self.state)?.part(part)?.iterations())
     }
 
     fn steps(&self) -> PyResult<u64> {
@@ -156,7 +158,7 @@ impl<F: Number> TypedOptimizer for Flat<F> {
     }
 
     fn state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
-        let tensors = enter(py, || Ok(lock(&self.state)?.export(&self.segments)?))?;
+        let tensors = enter(py, || Ok(lock(&self.state)?.export()?))?;
         let dict = PyDict::new(py);
         for StateTensor {
             name,
@@ -179,9 +181,7 @@ impl<F: Number> TypedOptimizer for Flat<F> {
                 values,
             });
         }
-        enter(state.py(), || {
-            Ok(lock(&self.state)?.import(&self.segments, &tensors)?)
-        })
+        enter(state.py(), || Ok(lock(&self.state)?.import(&tensors)?))
     }
 }
 
@@ -212,21 +212,22 @@ impl Optimizer {
         self.inner.finalize(values)
     }
 
-    /// The learning rate of the next step.
-    #[getter]
-    fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        enter(py, || self.inner.learning_rate())
+    /// The learning rate of the next step of optimizer `part`.
+    #[pyo3(signature = (part=0))]
+    fn learning_rate(&self, py: Python<'_>, part: usize) -> PyResult<f64> {
+        enter(py, || self.inner.learning_rate(part))
     }
 
-    #[setter]
-    fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
-        enter(py, || self.inner.set_learning_rate(rate))
+    /// Sets the learning rate of optimizer `part`.
+    #[pyo3(signature = (rate, part=0))]
+    fn set_learning_rate(&self, py: Python<'_>, rate: f64, part: usize) -> PyResult<()> {
+        enter(py, || self.inner.set_learning_rate(rate, part))
     }
 
-    /// The number of updates made.
-    #[getter]
-    fn iterations(&self, py: Python<'_>) -> PyResult<u64> {
-        enter(py, || self.inner.iterations())
+    /// The number of updates that optimizer `part` made.
+    #[pyo3(signature = (part=0))]
+    fn iterations(&self, py: Python<'_>, part: usize) -> PyResult<u64> {
+        enter(py, || self.inner.iterations(part))
     }
 
     /// The number of steps made, those included that only accumulated gradients.

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::losses::LossFn;
 use crate::metrics::NamedMetric;
-use crate::optimizers::{OptimizerState, schedules};
+use crate::optimizers::{Optimizers, schedules};
 use crate::parallel::install;
 use crate::regularizer::Regularizer;
 use crate::shape::{Shape, checked_elements};
@@ -28,7 +28,7 @@ pub fn check(family: &str, config: &str) -> PyResult<()> {
         "constraint" => Constraint::try_from(config).map(drop)?,
         "loss" => LossFn::<f64>::from_config(&config).map(drop)?,
         "metric" => NamedMetric::<f64>::from_config(&config).map(drop)?,
-        "optimizer" => OptimizerState::<f64>::from_config(&config, &[]).map(drop)?,
+        "optimizer" => Optimizers::<f64>::from_config(&config, &[]).map(drop)?,
         "schedule" => schedules::from_config(&config).map(drop)?,
         other => return Err(Error::config("a family of configs", format!("{other:?}")).into()),
     }

@@ -41,6 +41,7 @@ FAMILIES = [
     "metrics_more",
     "optimizers",
     "optimizers_more",
+    "optimizers_multi",
     "initializers",
     "regularizers",
     "training",

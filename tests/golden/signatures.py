@@ -61,8 +61,8 @@ NAMES = {
         sparse_categorical_accuracy sparse_top_k_categorical_accuracy top_k_categorical_accuracy
     """,
     "optimizers": """
-        Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer Muon
-        Nadam Optimizer RMSprop SGD ScheduleFreeAdamW
+        Adadelta Adafactor Adagrad Adam AdamW Adamax Ftrl Lamb Lion LossScaleOptimizer
+        MultiOptimizer Muon Nadam Optimizer OptimizerMap RMSprop SGD ScheduleFreeAdamW
     """,
     "optimizers.schedules": """
         CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay

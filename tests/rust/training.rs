@@ -37,10 +37,7 @@ fn a_small_network_learns_exclusive_or() {
     };
     assert!(loss < 0.02, "{results:?}");
     assert_eq!(results[1], ("0/accuracy".to_owned(), Reading::One(1.0)));
-    assert_eq!(
-        runner.training().unwrap().optimizer().unwrap().iterations(),
-        200
-    );
+    assert_eq!(runner.training().unwrap().optimizer().unwrap().steps(), 200);
 }
 
 #[test]

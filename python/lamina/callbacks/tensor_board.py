@@ -160,7 +160,7 @@ class TensorBoard(Callback):
         train = {name: v for name, v in (logs or {}).items() if not name.startswith("val_")}
         tested = {n.removeprefix("val_"): v for n, v in (logs or {}).items() if n not in train}
         if logs:
-            train["learning_rate"] = self.model.optimizer.learning_rate
+            train |= self.model.optimizer._shown_rates()
             if self.write_steps_per_second:
                 spent = time.perf_counter() - self._epoch_start
                 train["steps_per_second"] = (self._iterations() - self._steps_before) / spent

@@ -22,6 +22,8 @@ class Lowered:
     engines: list[_core.Layer]
     structure: str
     dtype: str
+    layers: list[Layer | None]
+    """Python's side of each of the engine's layers; None for inputs."""
 
     def runner(self, seed: int) -> _core.Runner:
         """A runner for this graph."""
@@ -46,7 +48,8 @@ def lower(inputs: Sequence[SymbolicTensor], outputs: Sequence[SymbolicTensor]) -
     for node in nodes:
         builder.add(node)
     builder.structure["outputs"] = [builder.place(tensor) for tensor in outputs]
-    return Lowered(builder.engines, json.dumps(builder.structure, separators=(",", ":")), dtype)
+    structure = json.dumps(builder.structure, separators=(",", ":"))
+    return Lowered(builder.engines, structure, dtype, builder.layers)
 
 
 def resolve(tensor: SymbolicTensor) -> SymbolicTensor:
@@ -64,6 +67,7 @@ def parents(node: Node) -> list[SymbolicTensor]:
 class _Builder:
     def __init__(self, dtype: str) -> None:
         self.engines: list[_core.Layer] = []
+        self.layers: list[Layer | None] = []
         self.structure: dict[str, list[Any]] = {"nodes": [], "inputs": [], "outputs": []}
         self._dtype = dtype
         self._layers: dict[int, int] = {}
@@ -73,6 +77,7 @@ class _Builder:
         shape = json.dumps({"shape": list(tensor.shape)})
         name = tensor._node.layer.name
         self.engines.append(_core.Layer("InputLayer", name, shape, self._dtype))
+        self.layers.append(None)
         place = len(self.structure["nodes"])
         self._tensors[id(tensor)] = [place, 0]
         self.structure["inputs"].append(place)
@@ -83,6 +88,7 @@ class _Builder:
         if index is None:
             index = self._layers[id(node.layer)] = len(self.engines)
             self.engines.append(node.layer._engine)
+            self.layers.append(node.layer)
         entry: dict[str, Any] = {
             "layer": index,
             "inputs": [self.place(tensor) for tensor in node.inputs],

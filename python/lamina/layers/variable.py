@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -25,11 +26,18 @@ class Variable:
         self._layer = layer
         self._index = index
         self._learned = role
+        self._path: str | None = None
 
     @property
     def path(self) -> str:
         """The layer's name and the weight's, as "dense/kernel"."""
-        return f"{self._layer.name}/{self.name}"
+        return self._path or f"{self._layer.name}/{self.name}"
+
+    def at(self, path: str) -> Variable:
+        """The same weight, seen from where its path is another."""
+        seen = copy.copy(self)
+        seen._path = path
+        return seen
 
     @property
     def dtype(self) -> str:

@@ -104,7 +104,7 @@ def plan(compiled: Compiled, output_names: list[str]) -> Plan:
         ]
 
     config = {
-        "optimizer": compiled.get_config()["optimizer"],
+        "optimizer": None if compiled.optimizer is None else compiled.optimizer._for_engine(),
         "losses": described,
         "loss_weights": [1.0 if weight is None else float(weight) for weight in weights],
         "metrics": engines("metrics", metrics),

@@ -378,8 +378,7 @@ class Model(Trainer):
         if self._seed != state["seed"]:
             self._seed, self._runner = state["seed"], None
         self._set_training_state(state["training"])
-        if state["learning_rate"] is not None:
-            self.optimizer.learning_rate = state["learning_rate"]
+        self.optimizer._set_rates(state["learning_rates"])
         self._called.set_states(state["callbacks"])
 
     def _restore_state(self, state: Mapping[str, Any]) -> None:

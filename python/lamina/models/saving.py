@@ -14,7 +14,6 @@ from lamina import _core
 from lamina._arrays import Array
 from lamina.errors import FileError, LaminaError, ParamError
 from lamina.layers.declare import deserialize, serialize
-from lamina.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from lamina.layers.base import Layer
@@ -110,7 +109,6 @@ def save_backup(model: Model, path: Path) -> None:
     """Write weights, optimizer and the place in the training: what `load_backup` needs."""
     training = model._training_state()
     optimizer: dict[str, Array] = training.pop("optimizer")
-    schedule = isinstance(model.optimizer._rate, LearningRateSchedule)
     callbacks: list[tuple[str, dict[str, Any]]] = []
     kept: dict[str, Array] = {}
     for number, (kind, attributes) in enumerate(model._called.states()):
@@ -124,7 +122,7 @@ def save_backup(model: Model, path: Path) -> None:
         "position": model._position(),
         "callbacks": callbacks,
         "seed": model._seed,
-        "learning_rate": None if schedule else model.optimizer.learning_rate,
+        "learning_rates": model.optimizer._rates(),
         "training": training | {"slots": list(optimizer), "compile": None},
     }
     tensors = kept | {OPTIMIZER + key: array for key, array in optimizer.items()}

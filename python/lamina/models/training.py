@@ -16,6 +16,7 @@ from lamina._arrays import Array
 from lamina._ragged import Ragged, find_ragged, is_list_of
 from lamina.errors import ConfigError
 from lamina.layers.base import Layer
+from lamina.layers.variable import Variable
 from lamina.models import compiling
 from lamina.models.batches import Raw, Source
 from lamina.models.custom import CustomRunner
@@ -25,6 +26,7 @@ from lamina.models.sources import open_source
 from lamina.utils.x_y_sample_weight import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
+    from lamina.layers.lowering import Lowered
     from lamina.models.graph import Graph
 
 
@@ -34,6 +36,7 @@ class Trainer(Layer):
     # What a model provides.
     _graph: Graph | None
     _runner: _core.Runner | None
+    _lowered: Lowered | None
     _seed: int | None
     _quick: bool  # one array in, one array out, and nothing to trace
 
@@ -444,10 +447,30 @@ class Trainer(Layer):
         graph, runner = self._graph, self._runner
         assert graph is not None
         assert runner is not None
+        if self.optimizer is not None:
+            self.optimizer._choose(self._engine_layers_weights, self.name)
         self._plan = compiling.plan(self._compiled, graph.target_names)
         runner.compile(self._plan.json)
         if self.optimizer is not None:
             self.optimizer._attach(runner)
+
+    def _engine_layers_weights(self) -> list[list[Variable]]:
+        """The weights of each layer of the engine, with their paths in this model."""
+        from lamina.models.saving import named_weights  # needed seldom, keeps the import short
+
+        assert self._lowered is not None
+        paths: dict[tuple[int, int], str] = {}
+        for path, weight in named_weights(self).items():
+            paths.setdefault((id(weight._layer), weight._index), path)
+
+        def seen(layer: Layer, weight: Variable) -> Variable:
+            path = paths.get((id(layer), weight._index))
+            return weight if path is None else weight.at(path)
+
+        return [
+            [] if layer is None else [seen(layer, weight) for weight in layer._engine_weights()]
+            for layer in self._lowered.layers
+        ]
 
     def _training_state(self) -> dict[str, Any]:
         """What a copy needs to go on training bit for bit."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +28,10 @@ class Optimizer(Configured):
     """
 
     _family: ClassVar[str] = "optimizer"
+    _unsaved: ClassVar[tuple[str, ...]] = ("_holder", "_part", "_variables")
     name: str
+    _part: int = 0
+    """Our number among the optimizers that the engine holds."""
 
     def _finish(self) -> None:
         self.name = self.name or _session.snake_case(type(self).__name__)
@@ -36,18 +40,47 @@ class Optimizer(Configured):
         """What holds the state, if anything does yet: a model's runner, or our own optimizer."""
         return self.__dict__.get("_holder")
 
-    def _attach(self, runner: Any) -> None:
-        """Show the state that `runner` holds from now on; it goes on with our learning rate."""
+    def _attach(self, engine: Any, part: int = 0) -> None:
+        """Show the state that `engine` holds from now on; it goes on with our learning rate."""
         if not isinstance(self._rate, LearningRateSchedule):
-            runner.learning_rate = self.learning_rate
-        self._holder = runner
+            engine.set_learning_rate(self.learning_rate, part)
+        self._holder, self._part = engine, part
+
+    def _choose(self, weights: Callable[[], Sequence[Sequence[Any]]], title: str) -> None:
+        """Look at the weights of each layer of the engine, before the engine gets to work."""
+
+    def _for_engine(self) -> dict[str, Any]:
+        """The optimizer as the engine reads it."""
+        return {"class_name": type(self).__name__, "config": self.get_config()}
+
+    def _json(self) -> str:
+        kind = type(self).__name__
+        try:
+            return json.dumps(self._for_engine(), allow_nan=False)
+        except ValueError:
+            raise ConfigError(f"{kind}: expected finite numbers, got NaN or inf") from None
+
+    def _rates(self) -> dict[str, float | None]:
+        """The learning rates to keep in files, by the names of logs; None where schedules are."""
+        scheduled = isinstance(self._rate, LearningRateSchedule)
+        return {"learning_rate": None if scheduled else float(self.learning_rate)}
+
+    def _shown_rates(self) -> dict[str, float]:
+        """The learning rates of now, by the names of logs."""
+        return {"learning_rate": float(self.learning_rate)}
+
+    def _set_rates(self, rates: Mapping[str, float | None]) -> None:
+        """Take back what `_rates` gave."""
+        for rate in rates.values():
+            if rate is not None:
+                self.learning_rate = rate
 
     @property
     def learning_rate(self) -> Any:
         """The learning rate of the next step. Can be set, unless a schedule sets it."""
         engine = self._engine()
         if engine is not None:
-            return engine.learning_rate
+            return engine.learning_rate(self._part)
         return self._rate(0) if isinstance(self._rate, LearningRateSchedule) else self._rate
 
     @learning_rate.setter
@@ -65,14 +98,14 @@ class Optimizer(Configured):
             )
         engine = self._engine()
         if engine is not None:
-            engine.learning_rate = float(value)
+            engine.set_learning_rate(float(value), self._part)
         self._rate = float(value)
 
     @property
     def iterations(self) -> int:
         """The number of updates made."""
         engine = self._engine()
-        return 0 if engine is None else int(engine.iterations)
+        return 0 if engine is None else int(engine.iterations(self._part))
 
     def get_config(self) -> dict[str, Any]:
         """The fields, the learning rate as it is now."""
@@ -96,7 +129,7 @@ class Optimizer(Configured):
             )
         self._variables = list(variables)
         self._dtype = dtypes.pop()
-        self._holder = _core.Optimizer(self._json(), shapes, self._dtype)
+        self._holder, self._part = _core.Optimizer(self._json(), shapes, self._dtype), 0
 
     def apply(self, grads: Sequence[Any], trainable_variables: Sequence[Any] | None = None) -> None:
         """Update weights with their gradients, in place.
@@ -139,7 +172,7 @@ class Optimizer(Configured):
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields; the state stays with the model, or where the arrays are."""
-        state = {k: v for k, v in self.__dict__.items() if k not in ("_holder", "_variables")}
+        state = {k: v for k, v in self.__dict__.items() if k not in self._unsaved}
         if not isinstance(self._rate, LearningRateSchedule):
             state["_rate"] = self.learning_rate
         return state

@@ -55,6 +55,11 @@ class LossScaleOptimizer(Optimizer):
             raise ConfigError(
                 f"LossScaleOptimizer: expected an optimizer as inner_optimizer, got {inner!r}"
             )
+        if not hasattr(inner, "learning_rate"):
+            raise ConfigError(
+                "LossScaleOptimizer: expected one optimizer inside, got MultiOptimizer. "
+                "Give that a loss_scale_factor"
+            )
         super()._finish()
 
     @property
@@ -71,16 +76,16 @@ class LossScaleOptimizer(Optimizer):
         self.inner_optimizer.learning_rate = value
         engine = self._engine()
         if engine is not None:
-            engine.learning_rate = float(value)
+            engine.set_learning_rate(float(value), self._part)
 
     def get_config(self) -> dict[str, Any]:
         """The fields."""
         engine = self._engine()
         if engine is not None and not hasattr(self._rate, "get_config"):
-            self.inner_optimizer.learning_rate = engine.learning_rate
+            self.inner_optimizer.learning_rate = engine.learning_rate(self._part)
         return super(Optimizer, self).get_config()
 
     def __getstate__(self) -> dict[str, Any]:
         """The fields; the state stays with the model, or where the arrays are."""
         self.get_config()  # the optimizer inside learns of the learning rate
-        return {k: v for k, v in self.__dict__.items() if k not in ("_holder", "_variables")}
+        return {k: v for k, v in self.__dict__.items() if k not in self._unsaved}

@@ -202,21 +202,22 @@ impl Runner {
         self.inner.reset_metrics(py)
     }
 
-    /// The learning rate of the next step.
-    #[getter]
-    fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        self.inner.learning_rate(py)
+    /// The learning rate of the next step of optimizer `part`.
+    #[pyo3(signature = (part=0))]
+    fn learning_rate(&self, py: Python<'_>, part: usize) -> PyResult<f64> {
+        self.inner.learning_rate(py, part)
     }
 
-    #[setter]
-    fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
-        self.inner.set_learning_rate(py, rate)
+    /// Sets the learning rate of optimizer `part`.
+    #[pyo3(signature = (rate, part=0))]
+    fn set_learning_rate(&self, py: Python<'_>, rate: f64, part: usize) -> PyResult<()> {
+        self.inner.set_learning_rate(py, rate, part)
     }
 
-    /// How many updates the optimizer has made.
-    #[getter]
-    fn iterations(&self, py: Python<'_>) -> PyResult<u64> {
-        self.inner.iterations(py)
+    /// How many updates optimizer `part` has made.
+    #[pyo3(signature = (part=0))]
+    fn iterations(&self, py: Python<'_>, part: usize) -> PyResult<u64> {
+        self.inner.iterations(py, part)
     }
 
     /// The optimizer's slots and counters.

@@ -62,9 +62,9 @@ pub trait TypedRunner: Debug + Send + Sync {
     ) -> PyResult<f64>;
     fn results(&self, py: Python<'_>) -> PyResult<Vec<(String, Reading)>>;
     fn reset_metrics(&self, py: Python<'_>) -> PyResult<()>;
-    fn learning_rate(&self, py: Python<'_>) -> PyResult<f64>;
-    fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()>;
-    fn iterations(&self, py: Python<'_>) -> PyResult<u64>;
+    fn learning_rate(&self, py: Python<'_>, part: usize) -> PyResult<f64>;
+    fn set_learning_rate(&self, py: Python<'_>, rate: f64, part: usize) -> PyResult<()>;
+    fn iterations(&self, py: Python<'_>, part: usize) -> PyResult<u64>;
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>>;
     fn set_optimizer_state(
         &self,
@@ -176,18 +176,22 @@ impl<F: Number> TypedRunner for Shared<F> {
         })
     }
 
-    fn learning_rate(&self, py: Python<'_>) -> PyResult<f64> {
-        self.trained(py, |training| Ok(training.optimizer()?.learning_rate()))
-    }
-
-    fn set_learning_rate(&self, py: Python<'_>, rate: f64) -> PyResult<()> {
+    fn learning_rate(&self, py: Python<'_>, part: usize) -> PyResult<f64> {
         self.trained(py, |training| {
-            Ok(training.optimizer_mut()?.set_learning_rate(rate)?)
+            Ok(training.optimizer()?.part(part)?.learning_rate())
         })
     }
 
-    fn iterations(&self, py: Python<'_>) -> PyResult<u64> {
-        self.trained(py, |training| Ok(training.optimizer()?.iterations()))
+    fn set_learning_rate(&self, py: Python<'_>, rate: f64, part: usize) -> PyResult<()> {
+        self.trained(py, |training| {
+            Ok(training.optimizer_mut(part)?.set_learning_rate(rate)?)
+        })
+    }
+
+    fn iterations(&self, py: Python<'_>, part: usize) -> PyResult<u64> {
+        self.trained(py, |training| {
+            Ok(training.optimizer()?.part(part)?.iterations())
+        })
     }
 
     fn optimizer_state<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
