@@ -15,6 +15,7 @@ from lamina.utils import (
     text_dataset_from_directory,
     unpack_x_y_sample_weight,
 )
+from lamina.utils.resampling import INTERPOLATIONS, resized
 
 
 @pytest.fixture
@@ -188,6 +189,52 @@ def test_proportions_can_be_kept(pictures):
     assert cropped.min() > 0
 
 
+@pytest.mark.parametrize("interpolation", INTERPOLATIONS)
+def test_interpolations_keep_what_does_not_change_and_turn_with_the_picture(interpolation):
+    image = pytest.importorskip("PIL.Image")
+    pixels = np.random.default_rng(3).integers(60, 190, (12, 10, 3)).astype("uint8")
+    picture = image.fromarray(pixels)
+    if interpolation not in ("gaussian", "mitchellcubic"):  # these smooth at any size
+        same = resized(picture, (10, 12), interpolation)
+        np.testing.assert_allclose(same, pixels, atol=1e-3)
+    even = image.new("RGB", (9, 7), (10, 200, 30))
+    for size in ((4, 5), (21, 20)):
+        made = resized(picture, size, interpolation)
+        turned = resized(image.fromarray(pixels.transpose(1, 0, 2)), size[::-1], interpolation)
+        np.testing.assert_allclose(turned, made.transpose(1, 0, 2), atol=1.01)
+        np.testing.assert_allclose(
+            resized(even, size, interpolation),
+            np.broadcast_to(np.float32([10, 200, 30]), (size[1], size[0], 3)),
+            atol=1e-3,
+        )
+
+
+def test_interpolations_by_hand():
+    image = pytest.importorskip("PIL.Image")
+    row = image.fromarray(np.array([[0, 30, 60]], "uint8"))
+
+    def made(size, interpolation, box=None):
+        return resized(row, (size, 1), interpolation, box)[0, :, 0]
+
+    np.testing.assert_allclose(made(2, "area"), [10, 50], rtol=1e-6)
+    np.testing.assert_allclose(made(2, "area", (0.5, 0, 2.5, 1)), [15, 45], rtol=1e-6)
+    np.testing.assert_allclose(made(6, "area"), [0, 0, 30, 30, 60, 60])
+    # At its own place a pixel has 8/9 of the weight, its neighbours 1/18 each.
+    np.testing.assert_allclose(made(3, "mitchellcubic")[1], 30, rtol=1e-6)
+    np.testing.assert_allclose(made(3, "mitchellcubic")[0], 30 / 17, rtol=1e-6)
+    side = np.exp(-2.0)
+    np.testing.assert_allclose(made(3, "gaussian")[0], 30 * side / (1 + side), rtol=1e-6)
+
+
+@pytest.mark.parametrize("interpolation", ["bicubic", "area", "lanczos5"])
+def test_proportions_can_be_kept_with_every_kind_of_interpolation(pictures, interpolation):
+    for keep in ("pad_to_aspect_ratio", "crop_to_aspect_ratio"):
+        options = {keep: True, "interpolation": interpolation.upper(), "labels": None}
+        (made,) = image_dataset_from_directory(pictures, image_size=20, verbose=False, **options)
+        assert (made[:, :4].max() == 0) == keep.startswith("pad")
+        assert made[:, 6:14].min() > 0
+
+
 def test_a_network_learns_from_a_folder(pictures):
     lamina.utils.set_random_seed(0)
     train, test = image_dataset_from_directory(
@@ -212,7 +259,11 @@ def test_a_network_learns_from_a_folder(pictures):
     ("options", "message"),
     [
         ({"color_mode": "bgr"}, "expected color_mode among 'grayscale', 'rgb', 'rgba', got 'bgr'"),
-        ({"interpolation": "gaussian"}, "expected interpolation among 'nearest'"),
+        (
+            {"interpolation": "hamming"},
+            "expected interpolation among 'nearest', 'lanczos3', 'bilinear', 'bicubic', 'area', "
+            "'lanczos5', 'gaussian', 'mitchellcubic', got 'hamming'",
+        ),
         ({"data_format": "nchw"}, "expected data_format among None, 'channels_last'"),
         ({"image_size": (3,)}, "expected image_size as height and width"),
         (

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from lamina.errors import ConfigError, FileError
 from lamina.utils.labelled_files import LabelledFiles
+from lamina.utils.resampling import INTERPOLATIONS, resized
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
-FILTERS = {"nearest": 0, "lanczos3": 1, "bilinear": 2, "bicubic": 3, "area": 4}
-"""Pillow's number for each interpolation."""
 
 
 def image_dataset_from_directory(
@@ -56,7 +55,8 @@ def image_dataset_from_directory(
         seed: Seed of the order and of the split.
         validation_split: Share of the files for validation.
         subset: With `validation_split`: "training", "validation", or "both" for the two of them.
-        interpolation: "bilinear", "nearest", "bicubic", "area" or "lanczos3".
+        interpolation: "bilinear", "nearest", "bicubic", "area", "lanczos3", "lanczos5", "gaussian"
+            or "mitchellcubic".
         follow_links: Look into folders that are links.
         crop_to_aspect_ratio: Keep proportions: cut off what hangs over, in equal parts.
         pad_to_aspect_ratio: Keep proportions: fill up with black, in equal parts.
@@ -84,10 +84,11 @@ def image_dataset_from_directory(
         ((2, 4, 4, 3), [0, 1], 200.0)
     """
     where = "image_dataset_from_directory"
+    interpolation = str(interpolation).lower()
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     for name, value, known in (
         ("color_mode", color_mode, MODES),
-        ("interpolation", interpolation, FILTERS),
+        ("interpolation", interpolation, INTERPOLATIONS),
         ("data_format", data_format, (None, "channels_last", "channels_first")),
     ):
         if value not in known:
@@ -98,13 +99,12 @@ def image_dataset_from_directory(
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ConfigError(f"{where}: expected crop_ or pad_to_aspect_ratio, got both")
     try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
+        from PIL import Image, UnidentifiedImageError
     except ImportError:
         raise ConfigError(
             f"{where}: needs Pillow. Install it (pip install 'lamina[images]')"
         ) from None
     height, width = size
-    method = Image.Resampling(FILTERS[interpolation])
 
     def read(path: str) -> NDArray[np.float32]:
         try:
@@ -113,12 +113,12 @@ def image_dataset_from_directory(
         except (UnidentifiedImageError, OSError) as error:
             raise FileError(f"{path}: expected a picture ({error})") from None
         if crop_to_aspect_ratio:
-            image = ImageOps.fit(image, (width, height), method)
+            box = _middle(image.size, (width, height))
+            pixels = resized(image, (width, height), interpolation, box)
         elif pad_to_aspect_ratio:
-            image = ImageOps.pad(image, (width, height), method)
+            pixels = _padded(image, (width, height), interpolation)
         else:
-            image = image.resize((width, height), method)
-        pixels = np.asarray(image, np.float32).reshape(height, width, -1)
+            pixels = resized(image, (width, height), interpolation)
         return pixels.transpose(2, 0, 1) if data_format == "channels_first" else pixels
 
     return LabelledFiles(
@@ -136,3 +136,21 @@ def image_dataset_from_directory(
         follow_links,
         verbose,
     ).dataset(read)
+
+
+def _middle(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[float, ...]:
+    """The largest part in the middle with the proportions that are wanted."""
+    shrink = min(size[0] / wanted[0], size[1] / wanted[1])
+    left, upper = ((have - want * shrink) / 2 for have, want in zip(size, wanted, strict=True))
+    return left, upper, size[0] - left, size[1] - upper
+
+
+def _padded(image: Any, wanted: tuple[int, int], interpolation: str) -> NDArray[np.float32]:
+    """The whole image as large as it fits, black around."""
+    grow = min(want / have for have, want in zip(image.size, wanted, strict=True))
+    width, height = (max(1, round(have * grow)) for have in image.size)
+    inside = resized(image, (width, height), interpolation)
+    left, upper = (wanted[0] - width) // 2, (wanted[1] - height) // 2
+    pixels = np.zeros((wanted[1], wanted[0], inside.shape[2]), np.float32)
+    pixels[upper : upper + height, left : left + width] = inside
+    return pixels
