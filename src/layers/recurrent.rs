@@ -5,6 +5,8 @@
 
 mod run;
 
+pub(super) use run::{draw, start};
+
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -118,26 +120,8 @@ impl<R: Recurrence> Configured for Recurrent<R> {
                 self.units.to_string(),
             ));
         }
-        for (name, rate) in [
-            ("dropout", self.dropout),
-            ("recurrent_dropout", self.recurrent_dropout),
-        ] {
-            if !(0.0..1.0).contains(&rate) {
-                return Err(Error::config(
-                    format!("`{name}` of at least 0 and below 1"),
-                    rate.to_string(),
-                )
-                .remedy("It is the share of the numbers that is dropped."));
-            }
-        }
-        for activation in std::iter::once(&self.activation).chain(&self.recurrent_activation) {
-            if activation.is_rowwise() {
-                return Err(Error::config(
-                    "activations that take each number alone",
-                    format!("{activation:?}"),
-                ));
-            }
-        }
+        check_rates(self.dropout, self.recurrent_dropout)?;
+        check_activations(std::iter::once(&self.activation).chain(&self.recurrent_activation))?;
         let given = [
             ("recurrent_activation", self.recurrent_activation.is_some()),
             ("unit_forget_bias", self.unit_forget_bias.is_some()),
@@ -162,22 +146,98 @@ impl<R: Recurrence> Configured for Recurrent<R> {
                 ));
             }
         }
-        if self.num_states != 0 && self.num_states != self.kind().states() {
-            let states = self.kind().states();
-            return Err(Error::config(
-                format!(
-                    "{states} initial state{}",
-                    if states == 1 { "" } else { "s" }
-                ),
-                self.num_states.to_string(),
-            )
-            .remedy(format!(
-                "Give `initial_state` one tensor of shape (batch, units) for each state of {}.",
-                R::NAME
-            )));
-        }
-        Ok(())
+        check_states(R::NAME, self.kind(), self.num_states, "(batch, units)")
     }
+}
+
+/// Refuses shares that cannot be dropped.
+pub(super) fn check_rates(dropout: f64, recurrent_dropout: f64) -> Result<()> {
+    for (name, rate) in [
+        ("dropout", dropout),
+        ("recurrent_dropout", recurrent_dropout),
+    ] {
+        if !(0.0..1.0).contains(&rate) {
+            return Err(Error::config(
+                format!("`{name}` of at least 0 and below 1"),
+                rate.to_string(),
+            )
+            .remedy("It is the share of the numbers that is dropped."));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses activations that look at several numbers at once.
+pub(super) fn check_activations<'a>(
+    mut activations: impl Iterator<Item = &'a Activation>,
+) -> Result<()> {
+    match activations.find(|activation| activation.is_rowwise()) {
+        Some(activation) => Err(Error::config(
+            "activations that take each number alone",
+            format!("{activation:?}"),
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Refuses initial states that are neither none nor one for each state.
+pub(super) fn check_states(layer: &str, kind: Kind, given: usize, shape: &str) -> Result<()> {
+    let states = kind.states();
+    if given == 0 || given == states {
+        return Ok(());
+    }
+    let expected = format!(
+        "{states} initial state{}",
+        if states == 1 { "" } else { "s" }
+    );
+    Err(Error::config(expected, given.to_string()).remedy(format!(
+        "Give `initial_state` one tensor of shape {shape} for each state of {layer}."
+    )))
+}
+
+/// Refuses sequences without steps, and batches of unknown size if a state is kept for each sequence.
+pub(super) fn check_sequences(x: &Shape, stateful: bool) -> Result<()> {
+    if x[1] == Some(0) {
+        return Err(Error::shape(
+            "sequences of at least one step",
+            format!("input shape {x}"),
+        ));
+    }
+    if stateful && x[0].is_none() {
+        return Err(Error::shape(
+            "a known batch size, as `stateful` keeps a state for each sequence",
+            format!("input shape {x}"),
+        )
+        .remedy("Give the model's input its `batch_size` or `batch_shape`."));
+    }
+    Ok(())
+}
+
+/// The sequences among the inputs, which so many states follow.
+pub(super) fn sequences(inputs: &[Shape], states: usize) -> Result<&Shape> {
+    match inputs.first() {
+        Some(x) if inputs.len() == 1 + states => Ok(x),
+        _ => Err(Error::shape(
+            format!("{} inputs: sequences and {states} states", 1 + states),
+            inputs.len().to_string(),
+        )),
+    }
+}
+
+/// How the bias of a cell starts.
+pub(super) fn bias_start(initializer: &Initializer, forget: bool) -> Initializer {
+    if forget {
+        Initializer::ForgetBias(Box::new(initializer.clone()))
+    } else {
+        initializer.clone()
+    }
+}
+
+/// The states that are kept from batch to batch.
+pub(super) fn kept_states(kind: Kind, shape: &[usize]) -> impl Iterator<Item = ParamSpec> {
+    ["state_h", "state_c"][..kind.states()]
+        .iter()
+        .map(|&name| ParamSpec::state(name, shape, &Initializer::zeros()))
 }
 
 impl<R: Recurrence> Recurrent<R> {
@@ -198,19 +258,7 @@ impl<R: Recurrence> Recurrent<R> {
 
     /// Batch, time and features of the input, checked as far as they are known.
     fn axes(&self, inputs: &[Shape]) -> Result<(Option<usize>, Option<usize>, usize)> {
-        let x = match inputs.first() {
-            Some(x) if inputs.len() == 1 + self.num_states => x,
-            _ => {
-                return Err(Error::shape(
-                    format!(
-                        "{} inputs: sequences and {} states",
-                        1 + self.num_states,
-                        self.num_states
-                    ),
-                    inputs.len().to_string(),
-                ));
-            }
-        };
+        let x = sequences(inputs, self.num_states)?;
         if x.rank() != 3 {
             return Err(Error::shape(
                 "sequences of shape (batch, time, features)",
@@ -224,19 +272,7 @@ impl<R: Recurrence> Recurrent<R> {
                 format!("input shape {x}"),
             )
         })?;
-        if x[1] == Some(0) {
-            return Err(Error::shape(
-                "sequences of at least one step",
-                format!("input shape {x}"),
-            ));
-        }
-        if self.stateful && x[0].is_none() {
-            return Err(Error::shape(
-                "a known batch size, as `stateful` keeps a state for each sequence",
-                format!("input shape {x}"),
-            )
-            .remedy("Give the model's input its `batch_size` or `batch_shape`."));
-        }
+        check_sequences(x, self.stateful)?;
         for state in &inputs[1..] {
             let fits = state.rank() == 2
                 && state[1] == Some(self.units)
@@ -326,22 +362,14 @@ impl<F: Real, R: Recurrence> Layer<F> for Recurrent<R> {
                 &one[..]
             };
             let forget = kind == Kind::Lstm && self.unit_forget_bias.unwrap_or(true);
-            let initializer = if forget {
-                Initializer::ForgetBias(Box::new(self.bias_initializer.clone()))
-            } else {
-                self.bias_initializer.clone()
-            };
             params.push(
-                ParamSpec::trainable("bias", shape, &initializer)
+                ParamSpec::trainable("bias", shape, &bias_start(&self.bias_initializer, forget))
                     .regularized(&self.bias_regularizer)
                     .constrained(&self.bias_constraint),
             );
         }
         if let Some(batch) = batch.filter(|_| self.stateful) {
-            let names = ["state_h", "state_c"];
-            let state =
-                |name: &&str| ParamSpec::state(*name, &[batch, self.units], &Initializer::zeros());
-            params.extend(names[..kind.states()].iter().map(state));
+            params.extend(kept_states(kind, &[batch, self.units]));
         }
         Ok(params)
     }

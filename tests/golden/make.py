@@ -35,6 +35,7 @@ FAMILIES = [
     "layers_elementwise",
     "layers_space",
     "layers_sequence_more",
+    "layers_convlstm",
     "activations",
     "losses",
     "metrics",

@@ -13,22 +13,23 @@ NAMES = {
         AdaptiveMaxPooling3D Add AdditiveAttention AlphaDropout Attention Average
         AveragePooling1D AveragePooling2D AveragePooling3D AvgPool1D AvgPool2D AvgPool3D
         BatchNormalization Bidirectional Concatenate Conv1D Conv1DTranspose Conv2D
-        Conv2DTranspose Conv3D Conv3DTranspose Convolution1D Convolution1DTranspose
-        Convolution2D Convolution2DTranspose Convolution3D Convolution3DTranspose Cropping1D
-        Cropping2D Cropping3D Dense DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU
-        EinsumDense Embedding Flatten GRU GRUCell GaussianDropout GaussianNoise
-        GlobalAveragePooling1D GlobalAveragePooling2D GlobalAveragePooling3D GlobalAvgPool1D
-        GlobalAvgPool2D GlobalAvgPool3D GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D
-        GlobalMaxPooling1D GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization
-        GroupQueryAttention Identity Input InputLayer LSTM LSTMCell Layer LayerNormalization
-        LeakyReLU Masking MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D
-        MaxPooling3D Maximum Minimum MultiHeadAttention Multiply Normalization PReLU Permute
-        RMSNormalization RNN ReLU RepeatVector Rescaling Reshape ReversibleEmbedding
-        SeparableConv1D SeparableConv2D SeparableConvolution1D SeparableConvolution2D
-        SimpleRNN SimpleRNNCell Softmax SpatialDropout1D SpatialDropout2D SpatialDropout3D
-        SpectralNormalization StackedRNNCells Subtract TimeDistributed UnitNormalization
-        UpSampling1D UpSampling2D UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D add
-        average concatenate dot maximum minimum multiply subtract
+        Conv2DTranspose Conv3D Conv3DTranspose ConvLSTM1D ConvLSTM2D ConvLSTM3D
+        Convolution1D Convolution1DTranspose Convolution2D Convolution2DTranspose
+        Convolution3D Convolution3DTranspose Cropping1D Cropping2D Cropping3D Dense
+        DepthwiseConv1D DepthwiseConv2D Dot Dropout ELU EinsumDense Embedding Flatten GRU
+        GRUCell GaussianDropout GaussianNoise GlobalAveragePooling1D GlobalAveragePooling2D
+        GlobalAveragePooling3D GlobalAvgPool1D GlobalAvgPool2D GlobalAvgPool3D
+        GlobalMaxPool1D GlobalMaxPool2D GlobalMaxPool3D GlobalMaxPooling1D
+        GlobalMaxPooling2D GlobalMaxPooling3D GroupNormalization GroupQueryAttention
+        Identity Input InputLayer LSTM LSTMCell Layer LayerNormalization LeakyReLU Masking
+        MaxPool1D MaxPool2D MaxPool3D MaxPooling1D MaxPooling2D MaxPooling3D Maximum Minimum
+        MultiHeadAttention Multiply Normalization PReLU Permute RMSNormalization RNN ReLU
+        RepeatVector Rescaling Reshape ReversibleEmbedding SeparableConv1D SeparableConv2D
+        SeparableConvolution1D SeparableConvolution2D SimpleRNN SimpleRNNCell Softmax
+        SpatialDropout1D SpatialDropout2D SpatialDropout3D SpectralNormalization
+        StackedRNNCells Subtract TimeDistributed UnitNormalization UpSampling1D UpSampling2D
+        UpSampling3D ZeroPadding1D ZeroPadding2D ZeroPadding3D add average concatenate dot
+        maximum minimum multiply subtract
     """,
     "losses": """
         BinaryCrossentropy BinaryFocalCrossentropy CTC CategoricalCrossentropy
@@ -112,9 +113,10 @@ METHODS = {
     "metrics.Metric": "update_state result reset_state",
 }
 CALLS = """
-    SimpleRNN LSTM GRU Bidirectional MultiHeadAttention BatchNormalization LayerNormalization
-    Dropout Softmax Attention AdditiveAttention GroupQueryAttention ReversibleEmbedding RNN
-    TimeDistributed GlobalAveragePooling1D SpectralNormalization LSTMCell
+    SimpleRNN LSTM GRU ConvLSTM1D ConvLSTM2D ConvLSTM3D Bidirectional MultiHeadAttention
+    BatchNormalization LayerNormalization Dropout Softmax Attention AdditiveAttention
+    GroupQueryAttention ReversibleEmbedding RNN TimeDistributed GlobalAveragePooling1D
+    SpectralNormalization LSTMCell
 """
 
 

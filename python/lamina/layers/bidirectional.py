@@ -26,7 +26,7 @@ class Bidirectional(Layer):
     of returned sequences give 0.
 
     Args:
-        layer: The recurrent layer to copy: SimpleRNN, LSTM, GRU or RNN.
+        layer: The recurrent layer to copy: SimpleRNN, LSTM, GRU, RNN or ConvLSTM1D, 2D, 3D.
         merge_mode: "concat", "sum", "mul", "ave", or None for both outputs apart.
         weights: List of arrays to start from, those of the forward layer first.
         backward_layer: The layer for the way back, instead of a copy; `go_backwards` must differ
@@ -133,7 +133,7 @@ def _recurrent(value: Any, where: str) -> Recurrent | RNN:
     made = deserialize(value) if is_layer_config(value) else value
     if not isinstance(made, Recurrent | RNN):
         raise ConfigError(
-            f"{where}: expected a SimpleRNN, LSTM, GRU or RNN layer, got {value!r:.60}"
+            f"{where}: expected a SimpleRNN, LSTM, GRU, RNN or ConvLSTM layer, got {value!r:.60}"
         )
     return made
 

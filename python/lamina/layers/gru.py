@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.layers.declare import layer, option
-from lamina.layers.recurrent import Recurrent
+from lamina.layers.recurrent import StackedRecurrent
 
 
 @layer
-class GRU(Recurrent):
+class GRU(StackedRecurrent):
     """Gated recurrent unit: a recurrent layer with an update gate z and a reset gate r.
 
     `h[t] = z * h[t-1] + (1 - z) * tanh(x[t] @ W_h + b_h + r * (h[t-1] @ U_h + c_h))` with

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.layers.declare import layer, option
-from lamina.layers.recurrent import Recurrent
+from lamina.layers.recurrent import StackedRecurrent
 
 
 @layer
-class LSTM(Recurrent):
+class LSTM(StackedRecurrent):
     """Long short-term memory: a recurrent layer whose gates decide what to keep over many steps.
 
     With `z = x[t] @ kernel + h[t-1] @ recurrent_kernel + bias` cut into the gates i, f, c, o:

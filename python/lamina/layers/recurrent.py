@@ -1,4 +1,4 @@
-"""What SimpleRNN, LSTM and GRU share: how they are called, and their states."""
+"""What the recurrent layers share: how they are called, their states, and how they are stacked."""
 
 from __future__ import annotations
 
@@ -14,16 +14,71 @@ from lamina.layers.variable import Variable
 
 
 class Recurrent(Layer):
-    """A layer that walks along the time axis and carries states from step to step.
+    """A layer that walks along the time axis and carries states from step to step."""
 
-    With `num_layers` above 1 it is a stack of such layers.
-    """
-
-    _python_only = ("unroll", "use_cudnn", "num_layers")
+    _python_only: ClassVar[tuple[str, ...]] = ("unroll",)
     _num_states: ClassVar[int] = 1
-    num_layers: int
     return_state: bool
+    return_sequences: bool
     go_backwards: bool
+    stateful: bool
+
+    def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
+        """Call the layer on a sequence.
+
+        Args:
+            sequences: `(batch, time, features)`, symbolic or an array.
+            initial_state: The states to start from, each `(batch, units)`; None means zeros, or
+                where the last batch ended if the layer is stateful.
+            **kwargs: `training` and `mask`, as for every layer. Beside an `initial_state`, a mask
+                that came along with the sequence is not used, as in Keras; `mask=` is.
+        """
+        if initial_state is not None:
+            kwargs["initial_state"] = initial_state
+        return super().__call__(sequences, **kwargs)
+
+    def _arrange(
+        self,
+        sequences: Any,
+        *,
+        initial_state: Any = None,
+        mask: Any = None,
+        call_options: Any = None,
+    ) -> Arrangement:
+        states = [] if initial_state is None else _tree.flatten(initial_state)
+        options = {"num_states": len(states), "ignores_mask": mask is None} if states else {}
+        return Arrangement(
+            inputs=[sequences, *states],
+            masks=[] if mask is None else [mask, *(None for _ in states)],
+            options=options | (call_options or {}),
+        )
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Kernel, recurrent kernel and bias, in Keras's order; kept states are no weights."""
+        if self._core is None:  # a stack has those of its layers
+            return super().weights
+        return [weight for weight in self._engine_weights() if not _is_state(weight)]
+
+    @property
+    def states(self) -> list[Variable]:
+        """The states a stateful layer keeps between batches; empty before it is built."""
+        return [weight for weight in self._engine_weights() if _is_state(weight)]
+
+    def reset_state(self) -> None:
+        """Let a stateful layer start from zeros again."""
+        self._engine.reset_state()
+
+    def reset_states(self) -> None:
+        """The same as `reset_state`."""
+        self.reset_state()
+
+
+class StackedRecurrent(Recurrent):
+    """A recurrent layer that is a stack of such layers with `num_layers` above 1."""
+
+    _python_only = (*Recurrent._python_only, "use_cudnn", "num_layers")
+    num_layers: int
 
     def _set_fields(self, values: dict[str, Any]) -> None:
         count = values["num_layers"]
@@ -57,20 +112,6 @@ class Recurrent(Layer):
             for number, own in enumerate(settings, start=1)
         ]
 
-    def __call__(self, sequences: Any, initial_state: Any = None, **kwargs: Any) -> Any:
-        """Call the layer on a sequence.
-
-        Args:
-            sequences: `(batch, time, features)`, symbolic or an array.
-            initial_state: The states to start from, each `(batch, units)`; None means zeros, or
-                where the last batch ended if the layer is stateful.
-            **kwargs: `training` and `mask`, as for every layer. Beside an `initial_state`, a mask
-                that came along with the sequence is not used, as in Keras; `mask=` is.
-        """
-        if initial_state is not None:
-            kwargs["initial_state"] = initial_state
-        return super().__call__(sequences, **kwargs)
-
     def call(self, sequences: Any, initial_state: Any = None, mask: Any = None) -> Any:
         """The stack over the sequences; a single layer is the engine's."""
         layers: list[tuple[Recurrent, dict[str, Any]]] = [(one, {}) for one in self._stack]
@@ -79,47 +120,20 @@ class Recurrent(Layer):
         behind = [state for of_one in states for state in of_one]
         return (output, *behind) if behind else output
 
-    def _arrange(
-        self,
-        sequences: Any,
-        *,
-        initial_state: Any = None,
-        mask: Any = None,
-        call_options: Any = None,
-    ) -> Arrangement:
-        states = [] if initial_state is None else _tree.flatten(initial_state)
-        options = {"num_states": len(states), "ignores_mask": mask is None} if states else {}
-        return Arrangement(
-            inputs=[sequences, *states],
-            masks=[] if mask is None else [mask, *(None for _ in states)],
-            options=options | (call_options or {}),
-        )
-
-    @property
-    def weights(self) -> list[Variable]:
-        """Kernel, recurrent kernel and bias, in Keras's order; kept states are no weights."""
-        if self._core is None:
-            return super().weights
-        return [weight for weight in self._engine_weights() if not _is_state(weight)]
-
     @property
     def states(self) -> list[Variable]:
-        """The states a stateful layer keeps between batches; empty before it is built."""
+        """The states that stateful layers keep between batches; empty before they are built."""
         if self._core is None:
             return [state for one in self._stack for state in one.states]
-        return [weight for weight in self._engine_weights() if _is_state(weight)]
+        return super().states
 
     def reset_state(self) -> None:
-        """Let a stateful layer start from zeros again."""
+        """Let stateful layers start from zeros again."""
         if self._core is None:
             for one in self._stack:
                 one.reset_state()
         else:
-            self._engine.reset_state()
-
-    def reset_states(self) -> None:
-        """The same as `reset_state`."""
-        self.reset_state()
+            super().reset_state()
 
 
 def _is_state(weight: Variable) -> bool:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from lamina.layers.declare import layer, option
-from lamina.layers.recurrent import Recurrent
+from lamina.layers.recurrent import StackedRecurrent
 
 
 @layer
-class SimpleRNN(Recurrent):
+class SimpleRNN(StackedRecurrent):
     """The plain recurrent layer: `h[t] = activation(x[t] @ kernel + h[t-1] @ recurrent + bias)`.
 
     Args:

@@ -18,6 +18,9 @@ pub(super) struct Skip<'a, F> {
     mask: &'a [F],
     time: usize,
     at: usize,
+    /// Where the first row stands among all, and how many rows a sequence has.
+    first: usize,
+    each: usize,
 }
 
 impl<'a, F: Real> Skip<'a, F> {
@@ -27,6 +30,25 @@ impl<'a, F: Real> Skip<'a, F> {
             mask,
             time: sizes.time,
             at: sizes.time_of(step),
+            first: 0,
+            each: 1,
+        }
+    }
+
+    /// The rows that `mask` (`[batch, time]`, or empty: none) skips at time `at` among the rows from `first` on, of which
+    /// each sequence has `each`.
+    pub(super) fn of_rows(
+        mask: &'a [F],
+        (time, at): (usize, usize),
+        first: usize,
+        each: usize,
+    ) -> Self {
+        Self {
+            mask,
+            time,
+            at,
+            first,
+            each,
         }
     }
 
@@ -36,13 +58,16 @@ impl<'a, F: Real> Skip<'a, F> {
             mask: F::as_f32(self.mask)?,
             time: self.time,
             at: self.at,
+            first: self.first,
+            each: self.each,
         })
     }
 
     /// Whether `row` is skipped.
     #[inline(always)]
     pub(super) fn skips(&self, row: usize) -> bool {
-        !self.mask.is_empty() && self.mask[row * self.time + self.at] == F::ZERO
+        !self.mask.is_empty()
+            && self.mask[(self.first + row) / self.each * self.time + self.at] == F::ZERO
     }
 }
 

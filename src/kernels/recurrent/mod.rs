@@ -17,6 +17,7 @@
 //! is gathered; with a mask for each gate, as Keras has it under recurrent dropout, each gate has its own product.
 
 mod backward;
+pub mod convolved;
 mod factor;
 mod forward;
 mod gates;

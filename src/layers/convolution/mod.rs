@@ -5,12 +5,14 @@
 
 mod depthwise;
 mod ending;
+mod lstm;
 mod ordinary;
 mod separable;
 mod setting;
 mod transposed;
 
 pub use depthwise::DepthwiseConvolution;
+pub use lstm::ConvolvedLstm;
 pub use ordinary::Convolution;
 pub use separable::SeparableConvolution;
 pub use transposed::TransposedConvolution;

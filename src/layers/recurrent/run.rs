@@ -254,15 +254,15 @@ impl<R: Recurrence> Recurrent<R> {
     }
 }
 
-/// Puts the states that a sequence starts from in place: those given, else those kept, else zeros.
-fn start<F: Real>(
+/// Puts the states that a sequence starts from in place: those given, else those kept, else zeros; `width` numbers each.
+pub(in crate::layers) fn start<F: Real>(
     now: &mut [F],
     given: Option<&[F]>,
     kept: Option<&[F]>,
-    units: usize,
+    width: usize,
 ) -> Result<()> {
     if let Some(kept) = kept.filter(|kept| kept.len() != now.len()) {
-        let batch = |state: &[F]| format!("a batch of {}", state.len() / units);
+        let batch = |state: &[F]| format!("a batch of {}", state.len() / width);
         return Err(Error::shape(
             format!(
                 "{}, as `stateful` keeps a state for each sequence",
@@ -280,7 +280,7 @@ fn start<F: Real>(
 }
 
 /// Dropout masks: 0 with probability `rate`, else what keeps the mean.
-fn draw<F: Real>(stream: Stream, rate: f64, masks: &mut [F]) {
+pub(in crate::layers) fn draw<F: Real>(stream: Stream, rate: f64, masks: &mut [F]) {
     let (rate, scale) = (F::of(rate), F::of(1.0 / (1.0 - rate)));
     stream.fill_uniform(masks, 0);
     masks

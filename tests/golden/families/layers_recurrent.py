@@ -94,20 +94,19 @@ def _one_kind(family, kind, short, base, num_states):
     add_layer_case(
         family, f"{short}_one_unit", kind, {**base, "units": 1}, [normal(short, 1, 4, 1)]
     )
-    _stateful(family, f"{short}_stateful", kind, {**base, "stateful": True})
-    _stateful(
-        family,
-        f"{short}_stateful_sequences_state",
-        kind,
-        {**base, "stateful": True, **OPTIONS["sequences_state"]},
-    )
+    for name, options in [
+        ("stateful", {}),
+        ("stateful_sequences_state", OPTIONS["sequences_state"]),
+    ]:
+        name = f"{short}_{name}"
+        inputs = [normal(f"{name} call {i}", BATCH, TIME - 2, FEATURES) for i in range(3)]
+        add_stateful(family, name, kind, {**base, "stateful": True, **options}, inputs)
 
 
-def _stateful(family, name, kind, config):
-    """Two calls of one stateful layer: the second goes on where the first ended; a third comes
+def add_stateful(family, name, kind, config, inputs):
+    """Add two calls of one stateful layer: the second goes on where the first ended; a third comes
     after reset_state()."""
     layer = make_layer(kind, config)
-    inputs = [normal(f"{name} call {i}", BATCH, TIME - 2, FEATURES) for i in range(3)]
     layer(inputs[0])
     set_random_weights(layer, seeded(family.name, name))
     layer.reset_state()

@@ -33,6 +33,8 @@ fn step<F: Real>(kind: Kind, units: usize, masked: bool) -> Vec<Vec<F>> {
         mask: &mask,
         time: TIME,
         at: 1,
+        first: 0,
+        each: 1,
     };
     let (mut values, mut extra) = (random(width, 1), random(units, 2));
     let (mut h, mut c, before) = (random(units, 3), random(units, 4), random(units, 5));
