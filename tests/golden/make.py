@@ -36,6 +36,7 @@ FAMILIES = [
     "layers_space",
     "layers_sequence_more",
     "layers_convlstm",
+    "layers_transformer",
     "activations",
     "losses",
     "metrics",

@@ -1,4 +1,5 @@
-"""Layers that are made of others, called as users call them, against what real Keras computes."""
+"""Layers that are made of others, called as users call them, against what real Keras computes, or
+PyTorch, where Keras has no such layer."""
 
 from __future__ import annotations
 
@@ -90,7 +91,7 @@ def check_calls(case):
         np.testing.assert_allclose(layer(x), expected, rtol=1e-9, atol=1e-9)
 
 
-FAMILIES = ["layers_sequence_more", "layers_convlstm"]
+FAMILIES = ["layers_sequence_more", "layers_convlstm", "layers_transformer"]
 CASES = [case for family in FAMILIES for case in load(family)]
 
 
