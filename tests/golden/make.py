@@ -44,6 +44,7 @@ FAMILIES = [
     "optimizers",
     "optimizers_more",
     "optimizers_multi",
+    "optimizers_loss_scale",
     "initializers",
     "regularizers",
     "training",

@@ -111,8 +111,9 @@ def test_metrics(case):
 
 
 def of_optimizers(field):
-    """The cases of both families that have a field, each with its family."""
-    pairs = [(name, case) for name in ("optimizers", "optimizers_more") for case in load(name)]
+    """The cases of all families that have a field, each with its family."""
+    families = ("optimizers", "optimizers_more", "optimizers_loss_scale")
+    pairs = [(name, case) for name in families for case in load(name)]
     found = [pytest.param(*pair, id=pair[1].name) for pair in pairs if has(field)(pair[1])]
     return pytest.mark.parametrize(("family", "case"), found)
 

@@ -149,6 +149,10 @@ def add_trajectory(family, name, kind, config, variables, gradients):
         arguments["learning_rate"] = getattr(keras.optimizers.schedules, rate["class_name"])(
             **rate["config"]
         )
+    if "inner_optimizer" in arguments:
+        inner = arguments["inner_optimizer"]
+        made = getattr(keras.optimizers, inner["class_name"])(**inner["config"])
+        arguments["inner_optimizer"] = made
     optimizer = getattr(keras.optimizers, kind)(**arguments)
     moving = [keras.Variable(value, name=f"v{i}") for i, value in enumerate(variables)]
     optimizer.build(moving)
@@ -159,7 +163,9 @@ def add_trajectory(family, name, kind, config, variables, gradients):
             path.append(np.array(variable.value))
     tensors = {f"path_{i}": np.stack(path) for i, path in enumerate(paths)}
     own = [v for v in optimizer.variables if v.name not in ("iteration", "learning_rate")]
-    tensors["slots"] = [v.value for v in own]
+    arrays = [np.asarray(v.value) for v in own]
+    wide = {"i": np.int64, "f": np.float64}
+    tensors["slots"] = [array.astype(wide[array.dtype.kind]) for array in arrays]
     optimizer.finalize_variable_values(moving)
     if config.get("use_ema"):
         tensors["finalized"] = [v.value for v in moving]
