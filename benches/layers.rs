@@ -31,6 +31,12 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
         ("Activation", json!({"activation": "tanh"}), &ROWS, 0),
         ("Activation", json!({"activation": "softmax"}), &ROWS, 0),
         (
+            "ActivityRegularization",
+            json!({"l1": 0.1, "l2": 0.1}),
+            &ROWS,
+            0,
+        ),
+        (
             "AdaptiveAveragePooling1D",
             json!({"output_size": 7}),
             &SEQUENCES,
@@ -159,6 +165,7 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             2 * 32 * 64 * 64 * 64,
         ),
         ("Dropout", json!({"rate": 0.5}), &ROWS, 0),
+        ("ELU", json!({}), &ROWS, 0),
         (
             "EinsumDense",
             json!({"equation": "abc,cde->abde", "output_shape": [null, 4, 16], "bias_axes": "de"}),
@@ -172,6 +179,8 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             0,
         ),
         ("GRU", json!({"units": 64}), &SEQUENCES, 3 * step),
+        ("GaussianDropout", json!({"rate": 0.5}), &ROWS, 0),
+        ("GaussianNoise", json!({"stddev": 0.5}), &ROWS, 0),
         ("GlobalAveragePooling1D", json!({}), &SEQUENCES, 0),
         ("GlobalAveragePooling2D", json!({}), &IMAGES, 0),
         ("GlobalAveragePooling3D", json!({}), &VOLUMES, 0),
@@ -179,8 +188,15 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
         ("GlobalMaxPooling2D", json!({}), &IMAGES, 0),
         ("GlobalMaxPooling3D", json!({}), &VOLUMES, 0),
         ("GroupNormalization", json!({"groups": 8}), &IMAGES, 0),
+        (
+            "GroupedAttention",
+            json!({}),
+            &[32, 64, 4, 16],
+            4 * 32 * 64 * 64 * 64,
+        ),
         ("LSTM", json!({"units": 64}), &SEQUENCES, 4 * step),
         ("LayerNormalization", json!({}), &SEQUENCES, 0),
+        ("LeakyReLU", json!({}), &ROWS, 0),
         ("Masking", json!({}), &SEQUENCES, 0),
         ("MaxPooling1D", json!({"pool_size": 2}), &SEQUENCES, 0),
         ("MaxPooling2D", json!({"pool_size": 2}), &IMAGES, 0),
@@ -200,7 +216,12 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
             &ROWS,
             0,
         ),
+        ("PReLU", json!({}), &ROWS, 0),
+        ("Permute", json!({"dims": [2, 1]}), &SEQUENCES, 0),
         ("RMSNormalization", json!({}), &SEQUENCES, 0),
+        ("ReLU", json!({}), &ROWS, 0),
+        ("RepeatVector", json!({"n": 16}), &ROWS, 0),
+        ("Rescaling", json!({"scale": 0.5}), &ROWS, 0),
         ("Reverse", json!({}), &SEQUENCES, 0),
         (
             "SeparableConv1D",
@@ -223,6 +244,9 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
         ("RotaryEmbedding", json!({}), &SEQUENCES, 0),
         ("SinePositionEncoding", json!({}), &SEQUENCES, 0),
         ("SimpleRNN", json!({"units": 64}), &SEQUENCES, step),
+        ("SpatialDropout1D", json!({"rate": 0.5}), &SEQUENCES, 0),
+        ("SpatialDropout2D", json!({"rate": 0.5}), &IMAGES, 0),
+        ("SpatialDropout3D", json!({"rate": 0.5}), &VOLUMES, 0),
         (
             "SpectralNormalization",
             json!({"layer": {"class_name": "Dense", "config": {"units": 512}}}),
@@ -248,7 +272,14 @@ fn table() -> Vec<(&'static str, Value, &'static [usize], usize)> {
 }
 
 /// Views and inputs do nothing that takes time.
-const WITHOUT_WORK: [&str; 5] = ["Flatten", "FoldTime", "InputLayer", "Reshape", "UnfoldTime"];
+const WITHOUT_WORK: [&str; 6] = [
+    "Flatten",
+    "FoldTime",
+    "Identity",
+    "InputLayer",
+    "Reshape",
+    "UnfoldTime",
+];
 
 fn layers(criterion: &mut Criterion) {
     let table = table();

@@ -77,11 +77,12 @@ impl Alone {
     ) -> Self {
         let mut net = Net::default();
         let data = net.input(&input[1..]);
-        let inputs = if OF_TWO.contains(&kind) {
-            vec![data, data]
-        } else {
-            vec![data]
+        let count = match kind {
+            "GroupedAttention" => 3,
+            _ if OF_TWO.contains(&kind) => 2,
+            _ => 1,
         };
+        let inputs = vec![data; count];
         let output = net.call(kind, config.clone(), &inputs);
         let graph = net.graph(output, trainable);
         let runner = Runner::new(graph, 0).unwrap_or_else(|e| panic!("{e}"));
