@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::turn::{Turn, is_among, sizes_of};
 use super::{Configured, only_input};
 use crate::config::Integers;
 use crate::constraint::Constraint;
@@ -11,7 +12,6 @@ use crate::init::Initializer;
 use crate::kernels::norm::{
     Affine, RowStatistics, Wanted, normalize_rows, normalize_rows_backward,
 };
-use crate::kernels::permute::permute;
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::param::ParamSpec;
 use crate::real::Real;
@@ -56,103 +56,13 @@ fn yes() -> bool {
     true
 }
 
-/// The most axes an input may have whose normalised axes are not the last ones.
-const MAX_RANK: usize = 16;
-
-/// How the axes of an input are turned so that the normalised ones come last.
-#[derive(Debug, Clone, Copy)]
-struct Turn {
-    rank: usize,
-    order: [usize; MAX_RANK],
-    inverse: [usize; MAX_RANK],
-    sizes: [usize; MAX_RANK],
-}
-
-impl Turn {
-    fn order(&self) -> &[usize] {
-        &self.order[..self.rank]
-    }
-
-    fn inverse(&self) -> &[usize] {
-        &self.inverse[..self.rank]
-    }
-
-    /// The sizes after the turn.
-    fn sizes(&self) -> &[usize] {
-        &self.sizes[..self.rank]
-    }
-}
-
 impl LayerNormalization {
-    /// Whether this axis of an input of this rank is normalised.
-    fn normalizes(&self, axis: usize, rank: usize) -> bool {
-        let (axis, rank) = (axis as i64, rank as i64);
-        self.axis.0.iter().any(|&a| a == axis || a + rank == axis)
-    }
-
-    /// The sizes of the normalised axes of an input that has each of them once.
-    fn sizes(&self, input: &Shape) -> Result<Vec<usize>> {
-        let rank = input.rank();
-        let axes: Vec<usize> = (1..rank)
-            .filter(|&axis| self.normalizes(axis, rank))
-            .collect();
-        if axes.is_empty() || axes.len() != self.axis.0.len() {
-            return Err(Error::shape(
-                format!(
-                    "an input that has each axis of {} behind the batch",
-                    self.axis
-                ),
-                format!("input shape {input}"),
-            ));
-        }
-        let are_last = axes[0] + axes.len() == rank;
-        if rank > MAX_RANK && !are_last {
-            return Err(Error::shape(
-                format!("at most {MAX_RANK} axes unless the last ones are normalised"),
-                format!("input shape {input}"),
-            ));
-        }
-        let size = |&axis: &usize| {
-            input[axis].ok_or_else(|| {
-                Error::shape(
-                    format!("a known size of axis {axis}"),
-                    format!("input shape {input}"),
-                )
-            })
-        };
-        axes.iter().map(size).collect()
-    }
-
-    /// Elements that are normalised together.
-    fn width(&self, sizes: &[usize]) -> usize {
-        let axes = sizes.iter().enumerate();
-        let normalized = axes.filter(|&(axis, _)| self.normalizes(axis, sizes.len()));
-        normalized.map(|(_, &size)| size).product()
-    }
-
-    /// The turn an input of these sizes needs; `None` if the normalised axes are the last ones already.
-    fn turn(&self, sizes: &[usize]) -> Option<Turn> {
-        let rank = sizes.len();
-        let is_last = |axis: usize| self.normalizes(axis, rank);
-        if (1..rank).all(|axis| is_last(axis) || !is_last(axis - 1)) {
-            return None;
-        }
-        let mut turn = Turn {
-            rank,
-            order: [0; MAX_RANK],
-            inverse: [0; MAX_RANK],
-            sizes: [0; MAX_RANK],
-        };
-        let (first, last) = ((0..rank), (0..rank));
-        let order = first
-            .filter(|&axis| !is_last(axis))
-            .chain(last.filter(|&axis| is_last(axis)));
-        for (to, from) in order.enumerate() {
-            turn.order[to] = from;
-            turn.inverse[from] = to;
-            turn.sizes[to] = sizes[from];
-        }
-        Some(turn)
+    /// The turn after which the normalised axes are the last ones, and the number of elements that are normalised together.
+    fn rows(&self, sizes: &[usize]) -> (Option<Turn>, usize) {
+        let goes_last = |axis| is_among(&self.axis, axis, sizes.len());
+        let along = (0..sizes.len()).filter(|&axis| goes_last(axis));
+        let width = along.map(|axis| sizes[axis]).product();
+        (Turn::new(sizes, goes_last), width)
     }
 
     /// The indices of gamma and beta among the weights.
@@ -190,12 +100,12 @@ impl<F: Real> Layer<F> for LayerNormalization {
 
     fn output_shapes(&self, inputs: &[Shape]) -> Result<Vec<Shape>> {
         let input = only_input(inputs)?;
-        self.sizes(input)?;
+        sizes_of(&self.axis, input)?;
         Ok(vec![input.clone()])
     }
 
     fn params(&self, inputs: &[Shape]) -> Result<Vec<ParamSpec>> {
-        let sizes = self.sizes(only_input(inputs)?)?;
+        let sizes = sizes_of(&self.axis, only_input(inputs)?)?;
         let mut params = Vec::with_capacity(2);
         if self.scale {
             params.push(
@@ -219,8 +129,9 @@ impl<F: Real> Layer<F> for LayerNormalization {
         let sizes = input.sizes()?;
         let elements = sizes.iter().product::<usize>();
         // The mean and the inverse deviation of each row; where axes are turned, the input and the output turned.
-        let rows = elements.checked_div(self.width(&sizes)).unwrap_or(0);
-        let turned = usize::from(self.turn(&sizes).is_some());
+        let (turn, width) = self.rows(&sizes);
+        let rows = elements.checked_div(width).unwrap_or(0);
+        let turned = usize::from(turn.is_some());
         let mut forward = vec![elements; 2 * turned];
         let saved = vec![rows; if mode.backward { 2 } else { 0 }];
         forward.extend(vec![rows; 2 - saved.len()]);
@@ -239,7 +150,7 @@ impl<F: Real> Layer<F> for LayerNormalization {
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
         let sizes = cx.input_shape(0);
-        let (width, turn) = (self.width(sizes), self.turn(sizes));
+        let (turn, width) = self.rows(sizes);
         let (gamma, beta) = self.indices();
         let affine = Affine {
             gamma: gamma.map(|i| cx.param(i)),
@@ -260,9 +171,9 @@ impl<F: Real> Layer<F> for LayerNormalization {
             None => normalize(input, output),
             Some(turn) => {
                 let (x, y) = (cx.temp(0), cx.temp(1));
-                permute(input, sizes, turn.order(), x, false);
+                turn.there(input, sizes, x);
                 normalize(x, y);
-                permute(y, turn.sizes(), turn.inverse(), output, false);
+                turn.back(y, output, false);
             }
         }
         Ok(())
@@ -273,7 +184,7 @@ impl<F: Real> Layer<F> for LayerNormalization {
             return Ok(());
         };
         let sizes = cx.input_shape(0);
-        let (width, turn) = (self.width(sizes), self.turn(sizes));
+        let (turn, width) = self.rows(sizes);
         let statistics = RowStatistics {
             mean: cx.saved(0),
             inverse_std: cx.saved(1),
@@ -281,8 +192,8 @@ impl<F: Real> Layer<F> for LayerNormalization {
         let (mut x, mut dy) = (cx.input(0), grad_output);
         if let Some(turn) = &turn {
             let (turned_x, turned_dy) = (cx.temp(0), cx.temp(1));
-            permute(x, sizes, turn.order(), turned_x, false);
-            permute(dy, sizes, turn.order(), turned_dy, false);
+            turn.there(x, sizes, turned_x);
+            turn.there(dy, sizes, turned_dy);
             (x, dy) = (turned_x, turned_dy);
         }
         let (gamma, beta) = self.indices();
@@ -301,7 +212,7 @@ impl<F: Real> Layer<F> for LayerNormalization {
             (Some(turn), Some((dx, accumulate))) => {
                 let turned = cx.temp(2);
                 backward(Some((turned, false)));
-                permute(turned, turn.sizes(), turn.inverse(), dx, accumulate);
+                turn.back(turned, dx, accumulate);
             }
             (_, grad) => backward(grad),
         }

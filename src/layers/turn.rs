@@ -71,7 +71,6 @@ pub(super) fn is_among(axes: &Integers, axis: usize, rank: usize) -> bool {
 
 /// The sizes of `axes`, in the order of the input, which must have each of them once, behind the batch, and know it.
 pub(super) fn sizes_of(axes: &Integers, input: &Shape) -> Result<Vec<usize>> {
-    check_rank(input)?;
     let rank = input.rank();
     let found: Vec<usize> = (1..rank)
         .filter(|&axis| is_among(axes, axis, rank))
@@ -81,6 +80,9 @@ pub(super) fn sizes_of(axes: &Integers, input: &Shape) -> Result<Vec<usize>> {
             format!("an input that has each axis of {axes} behind the batch"),
             format!("input shape {input}"),
         ));
+    }
+    if found[0] + found.len() < rank {
+        check_rank(input)?;
     }
     let size = |&axis: &usize| {
         input[axis].ok_or_else(|| {
