@@ -5,7 +5,7 @@
 //! `o = (u' + p - q) / s`, the output they see is `o + j - m`: a convolution of dy with stride 1, for each phase
 //! its own. This is how strided convolutions are transposed without multiplying by zeros.
 
-use super::window::{Bands, Segments, Source, Window};
+use super::window::{Band, Bands, Segments, Source, Window};
 use super::{CHUNK_WORK, Conv2d, Shared, depthwise, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Matrix, PackedB, RowMap, Segment, pack_panel, width,
@@ -37,7 +37,10 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
     }
     let (channels, filters) = (conv.group_channels(), conv.group_filters());
     let num_phases = conv.strides[0] * conv.strides[1];
-    let sources = Sources::new(conv);
+    let grid = [0, 1].map(|axis| conv.input[axis].div_ceil(conv.strides[axis]));
+    let pixels = (conv.batch * grid[0] * grid[1] / 16).clamp(48, 192);
+    let bands = Bands::new(conv.batch, grid, pixels);
+    let sources = Sources::new(conv, bands.columns);
     let room = Segments::room(conv.taps(), filters);
     with_scratch(num_phases, |phases: &mut [[usize; 4]]| {
         with_scratch(room, |list: &mut [Segment]| {
@@ -76,7 +79,7 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
                     beta,
                     dx: Shared(dx.as_mut_ptr()),
                 };
-                job.run();
+                job.run(&bands, pixels);
             });
         });
     });
@@ -141,18 +144,18 @@ struct Sources {
 }
 
 impl Sources {
-    fn new(conv: &Conv2d) -> Self {
+    /// For bands of so many columns.
+    fn new(conv: &Conv2d, band_columns: usize) -> Self {
         let origins = |axis: usize| (0..conv.strides[axis]).map(move |q| conv.phase(axis, q).2);
         let low = [0, 1].map(|axis| origins(axis).min().unwrap_or(0));
         let high = [0, 1].map(|axis| origins(axis).max().unwrap_or(0));
         let lag =
             [0, 1].map(|axis| (conv.kernel[axis] - 1) * conv.dilation[axis] / conv.strides[axis]);
-        let count = conv.input[1].div_ceil(conv.strides[1]);
         Self {
             lag,
             low,
             high,
-            columns: high[1] - low[1] + count + lag[1],
+            columns: high[1] - low[1] + band_columns + lag[1],
         }
     }
 }
@@ -169,25 +172,18 @@ struct Job<'a, F> {
 }
 
 impl<F: Real> Job<'_, F> {
-    fn run(&self) {
+    fn run(&self, bands: &Bands, pixels: usize) {
         let conv = self.conv;
-        let rows = conv.input[0].div_ceil(conv.strides[0]);
-        let columns = conv.input[1].div_ceil(conv.strides[1]);
-        let pixels = (conv.batch * rows * columns / 16).clamp(48, 192);
-        let bands = Bands::new(conv.batch, [rows, columns], pixels);
         let together = (CHUNK_WORK / (pixels * conv.pixel_work()).max(1)).max(1);
         parallel::for_each_chunk(bands.count(), together, |range| {
-            for band in range
-                .map(|index| bands.get(index))
-                .filter(|band| band.rows > 0)
-            {
+            for band in range.map(|index| bands.get(index)) {
                 let Sources { lag, low, high, .. } = self.sources;
                 let window = Window {
                     size: conv.output,
                     channels: conv.filters,
                     first: [
                         (low[0] + band.row) as isize - lag[0] as isize,
-                        low[1] as isize - lag[1] as isize,
+                        (low[1] + band.column) as isize - lag[1] as isize,
                     ],
                     extent: [high[0] - low[0] + band.rows + lag[0], self.sources.columns],
                 };
@@ -204,13 +200,14 @@ impl<F: Real> Job<'_, F> {
     }
 
     /// The pixels of one phase and group in a band.
-    fn phase(&self, band: super::window::Band, source: Source<F>, phase: usize, group: usize) {
+    fn phase(&self, band: Band, source: Source<F>, phase: usize, group: usize) {
         let conv = self.conv;
         let (channels, filters) = (conv.group_channels(), conv.group_filters());
         let q = [phase / conv.strides[1], phase % conv.strides[1]];
         let (first_row, num_rows, o_row) = conv.phase(0, q[0]);
-        let (first_column, columns, o_column) = conv.phase(1, q[1]);
+        let (first_column, num_columns, o_column) = conv.phase(1, q[1]);
         let rows = band.rows.min(num_rows.saturating_sub(band.row));
+        let columns = band.columns.min(num_columns.saturating_sub(band.column));
         if rows == 0 || columns == 0 {
             return;
         }
@@ -232,7 +229,8 @@ impl<F: Real> Job<'_, F> {
                 + first_row
                 + (band.row + row) * conv.strides[0])
                 * conv.input[1]
-                + first_column;
+                + first_column
+                + band.column * conv.strides[1];
             Block {
                 rows: pixels,
                 columns: channels,

@@ -1,6 +1,6 @@
 //! The convolution itself.
 
-use super::window::{Bands, Segments, Source, Window};
+use super::window::{Band, Bands, Segments, Source, Window};
 use super::{CHUNK_WORK, Conv2d, Shared, depthwise, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Epilogue, Matrix, PackedB, Segment, pack_b, width,
@@ -47,12 +47,15 @@ pub fn forward<F: Real>(
             pack_b(depth, conv.group_filters(), columns, false, packed);
         }
         let room = Segments::room(conv.taps(), conv.group_channels());
+        let pixels = (conv.batch * conv.output[0] * conv.output[1] / 16).clamp(48, 192);
+        let bands = Bands::new(conv.batch, conv.output, pixels);
         with_scratch(room, |list: &mut [Segment]| {
-            let segments = conv.segments(list);
-            bands(
+            let segments = conv.segments(bands.columns, list);
+            run(
                 conv,
                 x,
                 packed,
+                (&bands, pixels),
                 &segments,
                 (epilogue, beta),
                 &Shared(y.as_mut_ptr()),
@@ -62,10 +65,15 @@ pub fn forward<F: Real>(
 }
 
 impl Conv2d {
-    /// What an output pixel sees, relative to its first element, in the order of the kernel.
-    pub(super) fn segments<'a>(&self, list: &'a mut [Segment]) -> Segments<'a> {
+    /// What an output pixel sees, relative to its first element, in the order of the kernel; in the window of bands of so many
+    /// columns, if windows are copied.
+    pub(super) fn segments<'a>(
+        &self,
+        band_columns: usize,
+        list: &'a mut [Segment],
+    ) -> Segments<'a> {
         let columns = if self.sees_border() {
-            self.reach(1, self.output[1])
+            self.reach(1, band_columns)
         } else {
             self.input[1]
         };
@@ -79,22 +87,23 @@ impl Conv2d {
         segments
     }
 
-    /// What `rows` rows of the output from `row` on see.
-    pub(super) fn window(&self, row: usize, rows: usize) -> Window {
-        let first = [row * self.strides[0], 0];
+    /// What a band of the output sees, in windows wide enough for `band_columns` columns.
+    pub(super) fn window(&self, band: Band, band_columns: usize) -> Window {
+        let first = [band.row * self.strides[0], band.column * self.strides[1]];
         Window {
             size: self.input,
             channels: self.channels,
             first: [0, 1].map(|axis| first[axis] as isize - self.padding[axis] as isize),
-            extent: [self.reach(0, rows), self.reach(1, self.output[1])],
+            extent: [self.reach(0, band.rows), self.reach(1, band_columns)],
         }
     }
 }
 
-fn bands<F: Real>(
+fn run<F: Real>(
     conv: &Conv2d,
     x: &[F],
     packed: &[F],
+    (bands, pixels): (&Bands, usize),
     segments: &Segments<'_>,
     (epilogue, beta): (Epilogue<'_, F>, F),
     y: &Shared<F>,
@@ -102,15 +111,10 @@ fn bands<F: Real>(
     let [height, columns] = conv.output;
     let (channels, filters) = (conv.group_channels(), conv.group_filters());
     let depth = conv.taps() * channels;
-    let pixels = (conv.batch * height * columns / 16).clamp(48, 192);
-    let bands = Bands::new(conv.batch, conv.output, pixels);
     let together = (CHUNK_WORK / (pixels * conv.pixel_work()).max(1)).max(1);
     parallel::for_each_chunk(bands.count(), together, |range| {
-        for band in range
-            .map(|index| bands.get(index))
-            .filter(|band| band.rows > 0)
-        {
-            let window = conv.window(band.row, band.rows);
+        for band in range.map(|index| bands.get(index)) {
+            let window = conv.window(band, bands.columns);
             let copied = if conv.sees_border() {
                 band.images * window.plane()
             } else {
@@ -118,16 +122,21 @@ fn bands<F: Real>(
             };
             with_scratch(copied, |room: &mut [F]| {
                 let source = Source::new(x, (band.image, band.images), &window, room);
-                let first_pixel = (band.image * height + band.row) * columns;
+                let first_pixel = (band.image * height + band.row) * columns + band.column;
                 for group in 0..conv.groups {
                     let column = group * filters;
                     let block = Block {
-                        rows: band.images * band.rows * columns,
+                        rows: band.images * band.rows * band.columns,
                         columns: filters,
                         segments: segments.as_slice(),
                         a: BlockA::Rows {
                             first: source.first.wrapping_add(group * channels),
-                            map: source.pixels(band.rows, columns, conv.strides, conv.channels),
+                            map: source.pixels(
+                                band.rows,
+                                band.columns,
+                                conv.strides,
+                                conv.channels,
+                            ),
                         },
                         b: BlockB {
                             first: packed

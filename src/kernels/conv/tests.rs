@@ -257,6 +257,49 @@ fn cases() -> Vec<Conv2d> {
             }
         }
     }
+    // Blocks of channels, cut and whole, in one part and in several.
+    for (strides, dilation, groups) in [
+        ([1, 1], [2, 2], 1),
+        ([2, 1], [1, 1], 2),
+        ([3, 2], [1, 2], 1),
+    ] {
+        for (input, kernel) in [([9, 8], [3, 3]), ([33, 40], [1, 2])] {
+            let conv = Conv2d {
+                input,
+                kernel,
+                channels: 66 * groups,
+                filters: 18 * groups,
+                groups,
+                strides,
+                dilation,
+                padding: [1, 2],
+                ..PLAIN
+            };
+            cases.push(sized(conv, [1, 0]));
+        }
+    }
+    // Pieces of long rows.
+    for (strides, dilation, padding) in [
+        ([1, 1], 1, 0),
+        ([1, 1], 3, 7),
+        ([1, 2], 2, 3),
+        ([1, 5], 1, 1),
+    ] {
+        for (height, kernel) in [(1, 1), (2, 2)] {
+            let conv = Conv2d {
+                input: [height, 501],
+                kernel: [kernel, 4],
+                channels: 4,
+                filters: 6,
+                groups: 2,
+                strides,
+                dilation: [1, dilation],
+                padding: [0, padding],
+                ..PLAIN
+            };
+            cases.push(sized(conv, [0, padding]));
+        }
+    }
     // One channel for each group, with one filter and with several; vectors full and not; kernels wider than the image.
     for (channels, count) in [(3, 1), (16, 1), (37, 1), (5, 2), (18, 3), (2, 9)] {
         for (strides, dilation) in [([1, 1], [1, 1]), ([2, 3], [1, 1]), ([3, 1], [2, 2])] {

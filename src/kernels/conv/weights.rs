@@ -45,7 +45,7 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
     let parts = bands.count().div_ceil(chunk);
     let room = Segments::room(conv.taps(), conv.group_channels());
     with_scratch(room, |list: &mut [Segment]| {
-        let segments = conv.segments(list);
+        let segments = conv.segments(bands.columns, list);
         if parts == 1 {
             return part(conv, x, dy, &bands, 0..chunk, &segments, beta, dw);
         }
@@ -91,21 +91,21 @@ fn part<F: Real>(
     beta: F,
     dw: &mut [F],
 ) {
-    let columns = conv.output[1];
     let filters = conv.group_filters();
     let whole = filters / width::<F>() * width::<F>();
     let first_band = range.start;
     for index in range {
         let band = bands.get(index);
         let beta = if index == first_band { beta } else { F::ONE };
-        let window = conv.window(band.row, band.rows.max(1));
+        let window = conv.window(band, bands.columns);
+        let columns = band.columns;
         let copied = if conv.sees_border() {
             band.images * window.plane()
         } else {
             0
         };
         let pixels = band.images * band.rows * columns;
-        let first_pixel = (band.image * conv.output[0] + band.row) * columns;
+        let first_pixel = (band.image * conv.output[0] + band.row) * conv.output[1] + band.column;
         let tail = if whole < filters {
             pixels * width::<F>()
         } else {

@@ -5,51 +5,64 @@ use super::MAX_SEGMENT;
 use crate::kernels::gemm::{RowMap, Segment};
 use crate::real::Real;
 
-/// How the rows of all images are cut into bands: several small images together, or parts of a large one.
+/// How the pixels of all images are cut into bands: several small images together, some rows of a large one, or a piece of
+/// a long row.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Bands {
     batch: usize,
-    height: usize,
+    size: [usize; 2],
     images: usize,
     rows: usize,
-    per_image: usize,
+    /// Columns of each but the last piece of a row.
+    pub columns: usize,
 }
 
-/// Rows of one band: `rows` from `row` on, of `images` images from `image` on.
+/// Pixels of one band: `rows` from `row` on and `columns` from `column` on, of `images` images from `image` on.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Band {
     pub image: usize,
     pub images: usize,
     pub row: usize,
     pub rows: usize,
+    pub column: usize,
+    pub columns: usize,
 }
 
 impl Bands {
     /// Bands of some `pixels` pixels.
     pub fn new(batch: usize, [height, width]: [usize; 2], pixels: usize) -> Self {
         let rows = (pixels / width).clamp(1, height);
-        let per_image = height.div_ceil(rows);
         Self {
             batch,
-            height,
+            size: [height, width],
             images: (pixels / (height * width)).clamp(1, batch),
-            rows: height.div_ceil(per_image),
-            per_image,
+            rows: height.div_ceil(height.div_ceil(rows)),
+            columns: width.div_ceil((width / pixels).max(1)),
         }
     }
 
+    /// Bands down and across an image.
+    fn grid(&self) -> [usize; 2] {
+        let [height, width] = self.size;
+        [height.div_ceil(self.rows), width.div_ceil(self.columns)]
+    }
+
     pub fn count(&self) -> usize {
-        self.batch.div_ceil(self.images) * self.per_image
+        self.batch.div_ceil(self.images) * self.grid().iter().product::<usize>()
     }
 
     pub fn get(&self, index: usize) -> Band {
-        let image = index / self.per_image * self.images;
-        let row = (index % self.per_image * self.rows).min(self.height);
+        let [down, across] = self.grid();
+        let image = index / (down * across) * self.images;
+        let row = index / across % down * self.rows;
+        let column = index % across * self.columns;
         Band {
             image,
             images: self.images.min(self.batch - image),
             row,
-            rows: self.rows.min(self.height - row),
+            rows: self.rows.min(self.size[0] - row),
+            column,
+            columns: self.columns.min(self.size[1] - column),
         }
     }
 }
