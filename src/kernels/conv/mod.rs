@@ -17,6 +17,7 @@
 //! Bands depend on sizes alone. Every output is computed by one thread; the weights' gradient is summed over parts whose
 //! number depends on sizes, added in order. So the bits depend neither on threads nor on the instruction set.
 
+mod by_channels;
 mod data;
 mod depthwise;
 mod forward;

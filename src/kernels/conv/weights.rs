@@ -1,7 +1,7 @@
 //! The gradient by the kernel.
 
 use super::window::{Bands, Segments, Source};
-use super::{CHUNK_WORK, Conv2d, depthwise, winograd};
+use super::{CHUNK_WORK, Conv2d, by_channels, depthwise, winograd};
 use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, Segment, pack_panel, width};
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
@@ -34,6 +34,9 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
         && let (Some(x), Some(dy), Some(dw)) = (F::as_f32(x), F::as_f32(dy), F::as_f32_mut(dw))
     {
         return winograd::backward_weights(conv, x, dy, beta.f64() as f32, dw);
+    }
+    if conv.has_many_channels() {
+        return by_channels::backward_weights(conv, x, dy, beta, dw);
     }
     let bands = Bands::new(conv.batch, conv.output, PIXELS);
     let work = conv.batch * conv.output[0] * conv.output[1] * conv.pixel_work();

@@ -189,6 +189,7 @@ impl Job<'_> {
                     values: x,
                     size: self.input,
                     channels,
+                    taken: channels,
                 },
                 padding: self.padding,
                 tiles: *tiles,

@@ -14,9 +14,12 @@ use crate::kernels::simd::{Kernel, LANES, Lanes, Simd};
 /// Images with their channels last.
 #[derive(Clone, Copy)]
 pub(super) struct Image<'a> {
+    /// From the first channel that is read on.
     pub values: &'a [f32],
     pub size: [usize; 2],
     pub channels: usize,
+    /// Channels that are read.
+    pub taken: usize,
 }
 
 /// `B' d B` of tiles: `to[place][tile][channel]`.
@@ -40,10 +43,11 @@ impl Kernel for Input<'_> {
             values,
             size: [height, width],
             channels,
+            taken,
         } = self.image;
         let count = self.range.len();
-        assert!(self.zeros.len() >= channels && self.place_step >= count * channels);
-        assert!(self.to.len() >= (PLACES - 1) * self.place_step + count * channels);
+        assert!(self.zeros.len() >= taken && self.place_step >= count * taken);
+        assert!(self.to.len() >= (PLACES - 1) * self.place_step + count * taken);
         for (tile, index) in self.range.enumerate() {
             let (image, [row, column]) = self.tiles.place(index);
             let mut from = [self.zeros.as_ptr(); PLACES];
@@ -53,14 +57,14 @@ impl Kernel for Input<'_> {
                 let v = (column + place % 4).wrapping_sub(self.padding[1]);
                 if u < height && v < width {
                     let pixel = (image * height + u) * width + v;
-                    *from = values[pixel * channels..][..channels].as_ptr();
+                    *from = values[pixel * channels..][..taken].as_ptr();
                 }
             }
-            let to = self.to[tile * channels..].as_mut_ptr();
+            let to = self.to[tile * taken..].as_mut_ptr();
             let mut c = 0;
-            while c < channels {
-                let lanes = LANES.min(channels - c);
-                // SAFETY: every pointer is to `channels` numbers, and `to` has room for all planes (asserted above).
+            while c < taken {
+                let lanes = LANES.min(taken - c);
+                // SAFETY: every pointer is to `taken` numbers, and `to` has room for all planes (asserted above).
                 unsafe {
                     let mut d = [s.zero(); PLACES];
                     for i in 0..PLACES {
@@ -96,7 +100,8 @@ impl Kernel for OutputGradient<'_> {
         let Image {
             values,
             size: [height, width],
-            channels: filters,
+            channels,
+            taken: filters,
         } = self.image;
         let count = self.range.len();
         assert!(self.row >= filters && self.row.is_multiple_of(LANES));
@@ -108,7 +113,7 @@ impl Kernel for OutputGradient<'_> {
                 let (u, v) = (row + place / 2, column + place % 2);
                 if u < height && v < width {
                     let pixel = (image * height + u) * width + v;
-                    *from = Some(values[pixel * filters..][..filters].as_ptr());
+                    *from = Some(values[pixel * channels..][..filters].as_ptr());
                 }
             }
             let to = self.to[tile * self.row..].as_mut_ptr();
@@ -287,16 +292,18 @@ impl Kernel for Kernels<'_> {
     }
 }
 
-/// `dw = beta * dw + G' u G` with u the sum of some partial sums, for one channel: rows of `[part][place][channel][filter]`.
+/// `dw = beta * dw + G' u G` for a block of channels by filters: u is `[place][channel][filter]`.
 pub(super) struct KernelGradient<'a> {
-    pub parts: &'a [f32],
-    pub part_step: usize,
+    pub from: &'a [f32],
     pub channels: usize,
     pub filters: usize,
-    pub channel: usize,
     pub beta: f32,
-    /// All of dw; other threads write other channels.
+    /// The first channel and filter of the block; other threads write others.
     pub to: *mut f32,
+    /// From one channel of dw to the next.
+    pub row: usize,
+    /// From one point of the kernel to the next.
+    pub point: usize,
 }
 
 impl Kernel for KernelGradient<'_> {
@@ -306,40 +313,41 @@ impl Kernel for KernelGradient<'_> {
     fn run<S: Simd>(self, s: S) {
         let (channels, filters) = (self.channels, self.filters);
         let plane = channels * filters;
-        assert!(self.part_step >= PLACES * plane && self.channel < channels);
+        assert!(self.from.len() >= PLACES * plane);
         let beta = s.splat(self.beta);
-        let mut f = 0;
-        while f < filters {
-            let lanes = LANES.min(filters - f);
-            let at = self.channel * filters + f;
-            let mut u = [s.zero(); PLACES];
-            for part in self.parts.chunks_exact(self.part_step) {
+        for channel in 0..channels {
+            let mut f = 0;
+            while f < filters {
+                let lanes = LANES.min(filters - f);
+                let mut u = [s.zero(); PLACES];
                 for i in 0..PLACES {
-                    // SAFETY: a part has all places of all channels and filters (asserted above).
-                    let x = unsafe { read(s, part.as_ptr().add(i * plane + at), lanes) };
-                    u[i] = s.add(u[i], x);
+                    let at = i * plane + channel * filters + f;
+                    // SAFETY: there are all places of all channels and filters (asserted above).
+                    u[i] = unsafe { read(s, self.from.as_ptr().add(at), lanes) };
                 }
-            }
-            let mut half = [[s.zero(); 3]; 4];
-            for j in 0..4 {
-                half[j] = kernel_back(s, [u[j], u[4 + j], u[8 + j], u[12 + j]]);
-            }
-            for i in 0..3 {
-                let row = kernel_back(s, [half[0][i], half[1][i], half[2][i], half[3][i]]);
-                for (j, &g) in row.iter().enumerate() {
-                    // SAFETY: dw has nine taps; the rows of this channel are ours alone.
-                    unsafe {
-                        let to = self.to.add((3 * i + j) * plane + at);
-                        let g = if self.beta == 0.0 {
-                            g
-                        } else {
-                            s.fma(beta, read(s, to, lanes), g)
-                        };
-                        write(s, to, lanes, g);
+                let mut half = [[s.zero(); 3]; 4];
+                for j in 0..4 {
+                    half[j] = kernel_back(s, [u[j], u[4 + j], u[8 + j], u[12 + j]]);
+                }
+                for i in 0..3 {
+                    let row = kernel_back(s, [half[0][i], half[1][i], half[2][i], half[3][i]]);
+                    for (j, &g) in row.iter().enumerate() {
+                        // SAFETY: dw has nine points; this block of them is ours alone.
+                        unsafe {
+                            let to = self
+                                .to
+                                .add((3 * i + j) * self.point + channel * self.row + f);
+                            let g = if self.beta == 0.0 {
+                                g
+                            } else {
+                                s.fma(beta, read(s, to, lanes), g)
+                            };
+                            write(s, to, lanes, g);
+                        }
                     }
                 }
+                f += LANES;
             }
-            f += LANES;
         }
     }
 }
