@@ -8,11 +8,12 @@
 //! dx = gamma * r * (dy - w / n (sum(dy) + x^ sum(dy x^)))        without the bracket's second term in inference
 //! ```
 //!
-//! Statistics take two passes, so that a large mean costs no digits.
+//! Statistics are taken about a number near the mean, so that a large mean costs no digits.
 
 use std::ops::Range;
 
-use crate::kernels::reduce::{COLUMNS, RowTerm, fold_rows};
+use crate::kernels::reduce::{COLUMNS, RowTerm, column_sums, fold_rows};
+use crate::kernels::scratch::with_scratch;
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
@@ -85,6 +86,64 @@ impl<F: Real> RowTerm<F, 1> for Squares<'_, F> {
     }
 }
 
+/// Rows whose mean is near enough to that of all rows.
+const SAMPLE: usize = 128;
+
+/// The mean of each column and the sum of the squared deviations from it, in one pass over memory.
+///
+/// Both come from sums over `d = x - c`, where c is the mean of the first [`SAMPLE`] rows: `mean = c + sum(d) / n` and
+/// `sum(d^2) - sum(d)^2 / n`. The error of the difference is that of the squares times `1 + (mean - c)^2 / variance`. Rows whose
+/// mean lies far off raise the variance themselves, so this factor is at most `1 + n / SAMPLE`.
+pub fn moments<F: Real>(x: &[F], width: usize, mean: &mut [F], squares: &mut [F]) {
+    let rows = x.len().checked_div(width).unwrap_or(0);
+    let sample = rows.min(SAMPLE);
+    column_sums(&x[..sample * width], width, squares, false);
+    let factor = F::of(1.0 / sample.max(1) as f64);
+    squares.iter_mut().for_each(|center| *center *= factor);
+    with_scratch(width, |center: &mut [F]| {
+        center.copy_from_slice(squares);
+        let term = Deviations(x, center);
+        fold_rows(&term, rows, width, [&mut *mean, &mut *squares], false);
+        let factor = F::of(1.0 / rows.max(1) as f64);
+        for ((mean, squares), &center) in mean.iter_mut().zip(squares).zip(&*center) {
+            let shift = *mean * factor;
+            let about_mean = *squares - *mean * shift;
+            // A NaN stays one.
+            *squares = if about_mean < F::ZERO {
+                F::ZERO
+            } else {
+                about_mean
+            };
+            *mean = center + shift;
+        }
+    });
+}
+
+struct Deviations<'a, F>(&'a [F], &'a [F]);
+
+impl<F: Real> RowTerm<F, 2> for Deviations<'_, F> {
+    #[inline(always)]
+    fn add(&self, row: usize, columns: Range<usize>, [sums, squares]: &mut [[F; COLUMNS]; 2]) {
+        let Self(x, center) = self;
+        let (x, center) = (&x[row * center.len()..][columns.clone()], &center[columns]);
+        if let (Some(x), Some(center)) =
+            (x.first_chunk::<COLUMNS>(), center.first_chunk::<COLUMNS>())
+        {
+            for j in 0..COLUMNS {
+                let d = x[j] - center[j];
+                sums[j] += d;
+                squares[j] += d * d;
+            }
+            return;
+        }
+        for j in 0..x.len() {
+            let d = x[j] - center[j];
+            sums[j] += d;
+            squares[j] += d * d;
+        }
+    }
+}
+
 /// What the columns are normalised with: one number of each for every column.
 #[derive(Debug, Clone, Copy)]
 pub struct ColumnStatistics<'a, F> {
@@ -104,29 +163,37 @@ pub fn gradient_sums<F: Real>(
 ) {
     let width = statistics.mean.len();
     let rows = x.len().checked_div(width).unwrap_or(0);
-    fold_rows(
-        &Gradients(x, dy, statistics),
-        rows,
-        width,
-        [sums, sums_x],
-        false,
-    );
+    let term = Gradients(x, dy, statistics.mean);
+    fold_rows(&term, rows, width, [sums, &mut *sums_x], false);
+    for (sum, &r) in sums_x.iter_mut().zip(statistics.inverse_std) {
+        *sum *= r;
+    }
 }
 
-struct Gradients<'a, F>(&'a [F], &'a [F], ColumnStatistics<'a, F>);
+/// `dy` and `dy (x - mean)`
+struct Gradients<'a, F>(&'a [F], &'a [F], &'a [F]);
 
 impl<F: Real> RowTerm<F, 2> for Gradients<'_, F> {
     #[inline(always)]
     fn add(&self, row: usize, columns: Range<usize>, [sums, sums_x]: &mut [[F; COLUMNS]; 2]) {
-        let Self(x, dy, statistics) = self;
-        let first = row * statistics.mean.len();
+        let Self(x, dy, mean) = self;
+        let first = row * mean.len();
         let (x, dy) = (&x[first..][columns.clone()], &dy[first..][columns.clone()]);
-        let mean = &statistics.mean[columns.clone()];
-        let inverse_std = &statistics.inverse_std[columns];
-        sums.iter_mut().zip(dy).for_each(|(sum, &dy)| *sum += dy);
-        let normalized = x.iter().zip(mean).zip(inverse_std);
-        for ((sum, &dy), ((&x, &m), &r)) in sums_x.iter_mut().zip(dy).zip(normalized) {
-            *sum += dy * ((x - m) * r);
+        let mean = &mean[columns];
+        if let (Some(x), Some(dy), Some(mean)) = (
+            x.first_chunk::<COLUMNS>(),
+            dy.first_chunk::<COLUMNS>(),
+            mean.first_chunk::<COLUMNS>(),
+        ) {
+            for j in 0..COLUMNS {
+                sums[j] += dy[j];
+                sums_x[j] += dy[j] * (x[j] - mean[j]);
+            }
+            return;
+        }
+        for j in 0..x.len() {
+            sums[j] += dy[j];
+            sums_x[j] += dy[j] * (x[j] - mean[j]);
         }
     }
 }
@@ -251,5 +318,42 @@ fn each_chunk<F: Real>(y: &mut [F], width: usize, work: impl Fn(usize, &mut [F])
     if width > 0 {
         let chunk = CHUNK.div_ceil(width) * width;
         for_each_chunk_mut(y, chunk, |index, y| work(index * chunk, y));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Array;
+
+    #[test]
+    fn moments_are_exact_however_large_the_mean_is_and_wherever_the_first_rows_lie() {
+        for (rows, width) in [(1, 3), (5, 64), (3000, 70), (700, 128)] {
+            let noise = Array::random(&[rows * width], 1).values;
+            // The first rows are ten deviations away from the others.
+            let at = |i: usize| 3e3 + if i / width < 100 { 5.0 } else { 0.0 } + noise[i];
+            let x: Vec<f32> = (0..rows * width).map(|i| at(i) as f32).collect();
+            let (mut mean, mut squares) = (vec![0.0; width], vec![0.0; width]);
+            moments(&x, width, &mut mean, &mut squares);
+            for j in 0..width {
+                let column = || x.iter().skip(j).step_by(width).map(|&x| f64::from(x));
+                let exact = column().sum::<f64>() / rows as f64;
+                let spread: f64 = column().map(|x| (x - exact) * (x - exact)).sum();
+                assert!((f64::from(mean[j]) - exact).abs() < 1e-3, "{rows} {width}");
+                let error = (f64::from(squares[j]) - spread).abs();
+                assert!(
+                    error <= 1e-4 * spread + 1e-6,
+                    "{rows} {width}: {error} of {spread}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_so() {
+        let (mut mean, mut squares) = ([0.0f32; 2], [0.0; 2]);
+        moments(&[1.0, f32::NAN, 2.0, 5.0], 2, &mut mean, &mut squares);
+        assert!(mean[0] == 1.5 && squares[0] == 0.5);
+        assert!(mean[1].is_nan() && squares[1].is_nan());
     }
 }

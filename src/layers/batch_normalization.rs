@@ -16,8 +16,8 @@ use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
 use crate::kernels::batch_norm::{
-    ColumnGradient, ColumnStatistics, Weighted, gradient_sums, scale_columns, squared_deviations,
-    weighted_sums,
+    ColumnGradient, ColumnStatistics, Weighted, gradient_sums, moments, scale_columns,
+    squared_deviations, weighted_sums,
 };
 use crate::kernels::reduce::sum;
 use crate::layer::{Backward, Forward, Grad, Layer, MaskRule, Mode, Scratch};
@@ -204,11 +204,15 @@ impl BatchNormalization {
             weights,
         };
         let factor = F::of(1.0 / Self::divisor(weights, input.len(), channels));
-        weighted_sums(matrix, mean);
-        channels.share(mean);
-        mean.iter_mut().for_each(|mean| *mean *= factor);
-        squared_deviations(matrix, mean, variance);
-        channels.share(variance);
+        if weights.is_none() && channels.inner == 1 {
+            moments(input, channels.count, mean, variance);
+        } else {
+            weighted_sums(matrix, mean);
+            channels.share(mean);
+            mean.iter_mut().for_each(|mean| *mean *= factor);
+            squared_deviations(matrix, mean, variance);
+            channels.share(variance);
+        }
         variance.iter_mut().for_each(|variance| *variance *= factor);
 
         let (_, _, moving_mean, moving_variance) = self.indices();
