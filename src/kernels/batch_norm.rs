@@ -91,7 +91,7 @@ const SAMPLE: usize = 128;
 
 /// The mean of each column and the sum of the squared deviations from it, in one pass over memory.
 ///
-/// Both come from sums over `d = x - c`, where c is the mean of the first [`SAMPLE`] rows: `mean = c + sum(d) / n` and
+/// Both come from sums over `d = x - c`, where c is the mean of the first `SAMPLE` rows: `mean = c + sum(d) / n` and
 /// `sum(d^2) - sum(d)^2 / n`. The error of the difference is that of the squares times `1 + (mean - c)^2 / variance`. Rows whose
 /// mean lies far off raise the variance themselves, so this factor is at most `1 + n / SAMPLE`.
 pub fn moments<F: Real>(x: &[F], width: usize, mean: &mut [F], squares: &mut [F]) {
