@@ -9,11 +9,9 @@
 //! ```
 //!
 //! Sums go over the places of each channel first (a matrix of places by channels for each sample), then over the channels of
-//! a group. The variance takes a second pass, so that a large mean costs no digits.
+//! a group: the squared deviations of a group are those of its channels and, for each place, those of the channels' means.
 
-use crate::kernels::batch_norm::{
-    ColumnStatistics, Weighted, gradient_sums, scale_columns, squared_deviations, weighted_sums,
-};
+use crate::kernels::batch_norm::{ColumnStatistics, gradient_sums, moments, scale_columns};
 use crate::kernels::scratch::with_scratch;
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::{for_each_chunk_mut, for_each_chunk_mut2, for_each_chunk_mut3};
@@ -44,12 +42,27 @@ impl Groups {
         self.channels / self.groups
     }
 
-    /// Replaces a number for each channel by `of` the mean over all numbers of its group, of which there are the sums.
-    fn average<F: Real>(&self, sums: &mut [F], of: impl Fn(F) -> F) {
+    /// Replaces a number for each channel by the mean over all numbers of its group, of which there are the sums.
+    fn average<F: Real>(&self, sums: &mut [F]) {
         let scale = F::ONE / F::of_usize(self.places * self.width());
         for group in sums.chunks_exact_mut(self.width()) {
             let sum = group.iter().fold(F::ZERO, |sum, &x| sum + x);
-            group.fill(of(sum * scale));
+            group.fill(sum * scale);
+        }
+    }
+
+    /// Replaces mean and sum of squared deviations of each channel by mean and inverse deviation of its group.
+    fn merge<F: Real>(&self, mean: &mut [F], squares: &mut [F], epsilon: F) {
+        let places = F::of_usize(self.places);
+        let channel_means = mean.chunks_exact_mut(self.width());
+        for (mean, squares) in channel_means.zip(squares.chunks_exact_mut(self.width())) {
+            let of_group = mean.iter().fold(F::ZERO, |sum, &x| sum + x) / F::of_usize(self.width());
+            let sum = mean.iter().zip(&*squares).fold(F::ZERO, |sum, (&m, &s)| {
+                sum + (s + places * (m - of_group) * (m - of_group))
+            });
+            let variance = sum / F::of_usize(self.places * self.width());
+            mean.fill(of_group);
+            squares.fill(F::ONE / (variance + epsilon).sqrt());
         }
     }
 
@@ -78,15 +91,9 @@ impl Groups {
             (mean, channels),
             (inverse_std, channels),
             |index, y, mean, r| {
-                let matrix = Weighted {
-                    x: &x[index * sample..][..sample],
-                    width: channels,
-                    weights: None,
-                };
-                weighted_sums(matrix, mean);
-                self.average(mean, |mean| mean);
-                squared_deviations(matrix, mean, r);
-                self.average(r, |variance| F::ONE / (variance + epsilon).sqrt());
+                let x = &x[index * sample..][..sample];
+                moments(x, channels, mean, r);
+                self.merge(mean, r, epsilon);
                 with_scratch(2 * channels, |room: &mut [F]| {
                     let (scale, shift) = room.split_at_mut(channels);
                     scale.copy_from_slice(r);
@@ -98,7 +105,7 @@ impl Groups {
                         Some(beta) => shift.copy_from_slice(beta),
                         None => shift.fill(F::ZERO),
                     }
-                    scale_columns(matrix.x, y, mean, scale, shift);
+                    scale_columns(x, y, mean, scale, shift);
                 });
             },
         );
@@ -160,8 +167,8 @@ impl Groups {
                     shift[j] = scale[j] * sums[range.start + j];
                     slope[j] = scale[j] * sums_x[range.start + j];
                 }
-                self.average(shift, |mean| mean);
-                self.average(slope, |mean| mean);
+                self.average(shift);
+                self.average(slope);
                 for j in 0..channels {
                     scale[j] *= r[j];
                     shift[j] *= r[j];
