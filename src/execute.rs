@@ -2,11 +2,12 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::arena::Arena;
+use crate::arena::{Arena, Block};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
 use crate::kernels::broadcast::{Aligned, sum_to};
 use crate::layer::{Backward, Call, Forward};
+use crate::placed::Placed;
 use crate::plan::{BackwardStep, Plan, Step, WeightPlaces};
 use crate::real::Real;
 
@@ -19,16 +20,10 @@ pub struct Execution<'a, F> {
     pub plan: &'a mut Plan,
     /// Activations, their gradients, scratch.
     pub arena: &'a mut Arena<F>,
-    /// Gradients of weights.
-    pub grads: &'a mut Arena<F>,
     /// Weights of role `State` as this run changes them.
     pub states: &'a mut Arena<F>,
-    /// All weights.
-    pub weights: &'a [F],
-    /// Where they lie.
-    pub places: &'a WeightPlaces,
-    /// Which layers learn, by number.
-    pub trainable: &'a [bool],
+    /// Where the weights lie, and which layers learn.
+    pub placed: &'a Placed<F>,
     /// The seed and the step that random numbers depend on.
     pub random: (u64, u64),
     /// Set by another thread to stop.
@@ -44,8 +39,25 @@ impl<F: Real> Execution<'_, F> {
         }
     }
 
+    /// A copy of the data, over which a run may write when they are no longer needed.
+    pub fn data(&self) -> Vec<(Block, Vec<F>)> {
+        let outputs = self.plan.outputs.iter();
+        let beside = outputs.flat_map(|output| [output.target, output.weight]);
+        let blocks = self.plan.inputs.iter().copied().chain(beside.flatten());
+        let copy = |block: Block| self.arena.values()[block.offset..][..block.len].to_vec();
+        blocks.map(|block| (block, copy(block))).collect()
+    }
+
+    /// Makes ready for another run over the same data, from the states that the weights have.
+    pub fn restart(&mut self, data: &[(Block, Vec<F>)], weights: &[F]) {
+        for (block, values) in data {
+            self.arena.values_mut()[block.offset..][..block.len].copy_from_slice(values);
+        }
+        self.placed.load_states(weights, self.states);
+    }
+
     /// Runs the nodes in order; returns the penalties on their outputs.
-    pub fn forward(&mut self) -> Result<f64> {
+    pub fn forward(&mut self, weights: &[F]) -> Result<f64> {
         let mut penalty = 0.0;
         for i in 0..self.plan.steps.len() {
             self.check_cancel()?;
@@ -55,9 +67,9 @@ impl<F: Real> Execution<'_, F> {
                 let call = call(
                     step,
                     node.member,
-                    self.weights,
-                    self.places,
-                    self.trainable,
+                    weights,
+                    &self.placed.places,
+                    &self.placed.trainable,
                     self.random,
                 );
                 let work = self.arena.views(&half.work);
@@ -80,7 +92,7 @@ impl<F: Real> Execution<'_, F> {
     }
 
     /// Runs the way back; gradients of the outputs that the loss gives must be in place.
-    pub fn backward(&mut self) -> Result<()> {
+    pub fn backward(&mut self, weights: &[F], grads: &mut Arena<F>) -> Result<()> {
         for i in 0..self.plan.backward.len() {
             self.check_cancel()?;
             match &self.plan.backward[i] {
@@ -90,13 +102,13 @@ impl<F: Real> Execution<'_, F> {
                     let call = call(
                         step,
                         node.member,
-                        self.weights,
-                        self.places,
-                        self.trainable,
+                        weights,
+                        &self.placed.places,
+                        &self.placed.trainable,
                         self.random,
                     );
                     let work = self.arena.views(&half.work);
-                    let grads = self.grads.views(&half.weights);
+                    let grads = grads.views(&half.weights);
                     node.layer
                         .backward(Backward {
                             call,

@@ -176,10 +176,7 @@ impl<F: Real> Runner<F> {
                     .iter()
                     .map(|&t| all[t].as_slice())
                     .collect();
-                let training = self.training.as_mut().ok_or_else(|| {
-                    Error::config("a compiled model", "one without loss and optimizer")
-                        .remedy("Call compile() first.")
-                })?;
+                let training = self.training.as_mut().ok_or_else(not_compiled)?;
                 request.uses = training.uses(&self.graph, &outputs, sizes)?;
             }
         }
@@ -276,18 +273,17 @@ impl<F: Real> Runner<F> {
             graph: &self.graph,
             plan,
             arena: &mut self.arena,
-            grads: &mut self.grads,
             states: &mut self.states,
-            weights,
-            places: &placed.places,
-            trainable: &placed.trainable,
+            placed,
             random: (self.seed, self.step),
             cancel,
         };
-        let mut penalty = execution.forward()?;
         match purpose {
-            Purpose::Predict(_) | Purpose::Peek(_) => {}
+            Purpose::Predict(_) | Purpose::Peek(_) => {
+                execution.forward(weights)?;
+            }
             Purpose::Gradients(_) => {
+                execution.forward(weights)?;
                 for (output, cotangent) in execution
                     .plan
                     .outputs
@@ -301,33 +297,20 @@ impl<F: Real> Runner<F> {
                         None => grad.fill(F::ZERO),
                     }
                 }
-                execution.backward()?;
+                execution.backward(weights, &mut self.grads)?;
             }
-            Purpose::Test | Purpose::Train => {
-                let training = self
-                    .training
-                    .as_mut()
-                    .ok_or_else(|| Error::config("a compiled model", "none"))?;
-                penalty += training.penalty(weights);
-                training.losses(
-                    &self.graph,
-                    execution.plan,
-                    execution.arena,
-                    purpose == Purpose::Train,
-                )?;
-                if purpose == Purpose::Train {
-                    execution.backward()?;
-                    training.add_weight_penalties(weights, execution.grads);
+            Purpose::Test => {
+                let training = self.training.as_mut().ok_or_else(not_compiled)?;
+                training.evaluate(&mut execution, weights, None, true)?;
+            }
+            Purpose::Train => {
+                let training = self.training.as_mut().ok_or_else(not_compiled)?;
+                if let Some(weights) = &mut write {
+                    training.step(&mut execution, weights.values_mut(), &mut self.grads)?;
                 }
-                training.count(penalty);
             }
         }
         if let Some(mut weights) = write {
-            if purpose == Purpose::Train
-                && let Some(training) = &mut self.training
-            {
-                training.update(weights.values_mut(), &mut self.grads)?;
-            }
             placed.store_states(weights.values_mut(), &self.states);
         }
         drop(read);
@@ -336,6 +319,11 @@ impl<F: Real> Runner<F> {
         }
         Ok(())
     }
+}
+
+fn not_compiled() -> Error {
+    Error::config("a compiled model", "one without loss and optimizer")
+        .remedy("Call compile() first.")
 }
 
 impl<F: Real> Runner<F> {

@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::arena::{Arena, Block};
 use crate::config::parse;
 use crate::error::{Error, Result};
+use crate::execute::Execution;
 use crate::graph::{Graph, TensorId};
 use crate::layer::Layer;
 use crate::losses::{self, Loss, LossFn, Operands, Reduction, Weights};
@@ -87,8 +88,6 @@ struct Output<F> {
 pub struct Training<F: Real> {
     outputs: Vec<Output<F>>,
     mean: Mean,
-    /// The sum of the losses of the last step, and its number of samples.
-    last: (f64, usize),
     optimizer_config: Value,
     optimizer: Option<Optimizers<F>>,
     segments: Vec<Segment>,
@@ -166,7 +165,6 @@ impl<F: Real> Training<F> {
         Ok(Self {
             outputs,
             mean: Mean::default(),
-            last: (0.0, 0),
             optimizer_config: compiled.optimizer,
             optimizer: None,
             segments: Vec::new(),
@@ -304,7 +302,7 @@ impl<F: Real> Training<F> {
     }
 
     /// The penalties on weights, to be added to the loss.
-    pub fn penalty(&self, weights: &[F]) -> f64 {
+    fn penalty(&self, weights: &[F]) -> f64 {
         self.penalties
             .iter()
             .map(|(regularizer, value, _)| {
@@ -313,14 +311,40 @@ impl<F: Real> Training<F> {
             .sum()
     }
 
-    /// Works out losses and metrics of the step, and with `gradients` the gradients by the outputs.
-    pub fn losses(
+    /// The loss of the prepared batch, penalties included, and its gradients if `grads` are wanted. It counts in the means and
+    /// metrics if `counts`.
+    pub fn evaluate(
+        &mut self,
+        execution: &mut Execution<'_, F>,
+        weights: &[F],
+        grads: Option<&mut Arena<F>>,
+        counts: bool,
+    ) -> Result<f64> {
+        let penalty = execution.forward(weights)? + self.penalty(weights);
+        let Execution {
+            graph, plan, arena, ..
+        } = execution;
+        let (loss, samples) = self.losses(graph, plan, arena, grads.is_some(), counts)?;
+        if let Some(grads) = grads {
+            execution.backward(weights, grads)?;
+            self.add_weight_penalties(weights, grads);
+        }
+        if counts {
+            self.mean.add(loss + penalty, samples);
+        }
+        Ok(loss + penalty)
+    }
+
+    /// Works out losses and metrics of the step, and with `gradients` the gradients by the outputs; the sum of the losses, and
+    /// the number of samples.
+    fn losses(
         &mut self,
         graph: &Graph<F>,
         plan: &Plan,
         arena: &mut Arena<F>,
         gradients: bool,
-    ) -> Result<()> {
+        counts: bool,
+    ) -> Result<(f64, usize)> {
         let mut total = 0.0;
         let samples = plan
             .request
@@ -362,7 +386,12 @@ impl<F: Real> Training<F> {
                     .step(maths, on, asked.weight, room, grad)
                     .map_err(|e| e.at(format!("output {i}")))?;
                 total += value * asked.weight;
-                asked.mean.add(value, samples);
+                if counts {
+                    asked.mean.add(value, samples);
+                }
+            }
+            if !counts {
+                continue;
             }
             if asked.on_logits.is_some()
                 && let Some(activation) = deferrable(graph, graph.outputs()[i])
@@ -386,35 +415,66 @@ impl<F: Real> Training<F> {
                     .map_err(|e| e.at(tracked.metric.name.clone()))?;
             }
         }
-        self.last = (total, samples);
-        Ok(())
+        Ok((total, samples))
     }
 
     /// Adds the gradients of the penalties on weights.
-    pub fn add_weight_penalties(&self, weights: &[F], grads: &mut Arena<F>) {
+    fn add_weight_penalties(&self, weights: &[F], grads: &mut Arena<F>) {
         for (regularizer, value, grad) in &self.penalties {
             let grad = &mut grads.values_mut()[grad.offset..][..grad.len];
             regularizer.add_gradient(&weights[value.offset..][..value.len], 1.0, grad);
         }
     }
 
-    /// Counts the loss of the step, with the penalties.
-    pub fn count(&mut self, penalty: f64) {
-        let (loss, samples) = self.last;
-        self.mean.add(loss + penalty, samples);
+    /// Trains on the prepared batch: its loss and gradients, and what the optimizer makes of them.
+    pub fn step(
+        &mut self,
+        execution: &mut Execution<'_, F>,
+        weights: &mut [F],
+        grads: &mut Arena<F>,
+    ) -> Result<()> {
+        let mut optimizer = self.optimizer.take().ok_or_else(no_optimizer)?;
+        let result = if optimizer.searches() {
+            self.search(&mut optimizer, execution, weights, grads)
+        } else {
+            self.descend(&mut optimizer, execution, weights, grads)
+        };
+        self.optimizer = Some(optimizer);
+        result
     }
 
-    /// Lets the optimizer change the weights.
-    pub fn update(&mut self, weights: &mut [F], grads: &mut Arena<F>) -> Result<()> {
-        let Some(optimizer) = &mut self.optimizer else {
-            return Err(no_optimizer());
-        };
+    fn descend(
+        &mut self,
+        optimizer: &mut Optimizers<F>,
+        execution: &mut Execution<'_, F>,
+        weights: &mut [F],
+        grads: &mut Arena<F>,
+    ) -> Result<()> {
+        let loss = self.evaluate(execution, weights, Some(grads), true)?;
         let scale = F::of(optimizer.loss_scale());
         if scale != F::ONE {
             // The optimizer takes back a factor that Keras puts on the loss.
             grads.values_mut().iter_mut().for_each(|g| *g *= scale);
         }
-        optimizer.apply(weights, grads.values_mut())
+        optimizer.apply(weights, grads.values_mut(), Some(loss))
+    }
+
+    fn search(
+        &mut self,
+        optimizer: &mut Optimizers<F>,
+        execution: &mut Execution<'_, F>,
+        weights: &mut [F],
+        grads: &mut Arena<F>,
+    ) -> Result<()> {
+        let data = execution.data();
+        let loss = self.evaluate(execution, weights, Some(grads), true)?;
+        let mut found = grads.values().to_vec();
+        optimizer.search(weights, &mut found, loss, &mut |weights, found| {
+            execution.restart(&data, weights);
+            let loss = self.evaluate(execution, weights, Some(grads), false)?;
+            found.copy_from_slice(grads.values());
+            Ok(loss)
+        })
     }
 
     /// The optimizers.

@@ -180,26 +180,34 @@ fn element<F: Real, const SLOTS: usize>(
 
 /// The sum of squares.
 pub fn square_sum<F: Real>(values: &[F]) -> f64 {
-    sum_chunks(values.len(), CHUNK, |range| {
-        dispatch(SquareSum(&values[range]))
+    dot(values, values)
+}
+
+/// The sum of products.
+pub fn dot<F: Real>(a: &[F], b: &[F]) -> f64 {
+    assert_eq!(a.len(), b.len(), "slices of equal length");
+    sum_chunks(a.len(), CHUNK, |range| {
+        dispatch(Dot(&a[range.clone()], &b[range]))
     })
 }
 
-struct SquareSum<'a, F>(&'a [F]);
+struct Dot<'a, F>(&'a [F], &'a [F]);
 
-impl<F: Real> Kernel for SquareSum<'_, F> {
+impl<F: Real> Kernel for Dot<'_, F> {
     type Output = f64;
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) -> f64 {
-        let (blocks, rest) = self.0.as_chunks::<LANES>();
+        let (a, a_rest) = self.0.as_chunks::<LANES>();
+        let (b, b_rest) = self.1.as_chunks::<LANES>();
         let mut lanes = [0.0f64; LANES];
-        for block in blocks {
+        for (a, b) in a.iter().zip(b) {
             for lane in 0..LANES {
-                lanes[lane] += block[lane].f64() * block[lane].f64();
+                lanes[lane] += a[lane].f64() * b[lane].f64();
             }
         }
-        lanes.into_iter().sum::<f64>() + rest.iter().map(|x| x.f64() * x.f64()).sum::<f64>()
+        let rest = a_rest.iter().zip(b_rest);
+        lanes.into_iter().sum::<f64>() + rest.map(|(a, b)| a.f64() * b.f64()).sum::<f64>()
     }
 }
 

@@ -5,6 +5,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::lbfgs::{Evaluate, Search};
 use super::state::{OptimizerState, Segment, StateTensor};
 use super::{KNOWN, MULTI};
 use crate::error::{Error, Result};
@@ -35,6 +36,8 @@ struct Part<F> {
 pub struct Optimizers<F> {
     parts: Vec<Part<F>>,
     choices: Vec<Vec<usize>>,
+    /// What an optimizer remembers whose steps are searches; it is alone.
+    search: Option<Search<F>>,
 }
 
 impl<F: Real> Optimizers<F> {
@@ -64,9 +67,14 @@ impl<F: Real> Optimizers<F> {
             }
             parts.push(Part { state, segments });
         }
+        let rule = parts.iter().find_map(|part| part.state.search());
+        if rule.is_some() && id.class_name == MULTI {
+            return Err(Error::config("optimizers of single steps inside", "LBFGS").at(MULTI));
+        }
         Ok(Self {
             parts,
             choices: fields.choices,
+            search: rule.map(|rule| Search::new(rule, segments)).transpose()?,
         })
     }
 
@@ -126,14 +134,43 @@ impl<F: Real> Optimizers<F> {
             .map_or(1.0, |part| part.state.loss_scale())
     }
 
-    /// One step; `grads` is used up.
+    /// One step, where the loss was `loss`; `grads` is used up.
     ///
     /// # Errors
-    /// Weights with constraints that do not fit them.
-    pub fn apply(&mut self, values: &mut [F], grads: &mut [F]) -> Result<()> {
+    /// An optimizer that needs the loss, or evaluates it, and cannot.
+    pub fn apply(&mut self, values: &mut [F], grads: &mut [F], loss: Option<f64>) -> Result<()> {
+        if self.search.is_some() {
+            return Err(Error::config("a loss to evaluate", "gradients alone")
+                .remedy("Compile a model with it and call fit.")
+                .at("LBFGS"));
+        }
         self.parts
             .iter_mut()
-            .try_for_each(|part| part.state.apply(values, grads, &part.segments))
+            .try_for_each(|part| part.state.apply(values, grads, &part.segments, loss))
+    }
+
+    /// Whether a step is a search, which evaluates the loss several times.
+    pub fn searches(&self) -> bool {
+        self.search.is_some()
+    }
+
+    /// One step that is a search, from weights with this loss and these gradients.
+    ///
+    /// # Errors
+    /// Those of `evaluate`; the weights are as before then.
+    pub fn search(
+        &mut self,
+        values: &mut [F],
+        grads: &mut [F],
+        loss: f64,
+        evaluate: &mut Evaluate<'_, F>,
+    ) -> Result<()> {
+        if let (Some(search), [part]) = (&mut self.search, &mut self.parts[..]) {
+            let rate = part.state.learning_rate();
+            search.step(values, grads, &part.segments, (loss, rate), evaluate)?;
+            part.state.count();
+        }
+        Ok(())
     }
 
     /// Exchanges weights and their moving averages, where such are kept; whether the weights are the averages then.
@@ -169,7 +206,9 @@ impl<F: Real> Optimizers<F> {
     pub fn export(&self) -> Result<Vec<StateTensor<F>>> {
         let parts = self.parts.iter();
         let tensors = parts.map(|part| part.state.export(&part.segments));
-        Ok(tensors.collect::<Result<Vec<_>>>()?.concat())
+        let mut tensors = tensors.collect::<Result<Vec<_>>>()?.concat();
+        tensors.extend(self.search.iter().flat_map(Search::export));
+        Ok(tensors)
     }
 
     /// Takes back what [`export`](Self::export) gave, bit for bit, in any order.
@@ -177,6 +216,9 @@ impl<F: Real> Optimizers<F> {
     /// # Errors
     /// If an array is missing, is of another shape, or there are others.
     pub fn import(&mut self, tensors: &[StateTensor<F>]) -> Result<()> {
+        if let Some(search) = &mut self.search {
+            return search.import(tensors);
+        }
         let mut used = 0;
         let mut found = Vec::with_capacity(self.parts.len());
         for part in &self.parts {
@@ -255,10 +297,10 @@ mod tests {
         let mut both =
             Optimizers::<f64>::from_config(&config(&inside, &json!({})), &segments).unwrap();
         let mut values = [0.0; 6];
-        both.apply(&mut values, &mut [1.0, 1.0, 1.0, 2.0, 1.0, 1.0])
+        both.apply(&mut values, &mut [1.0, 1.0, 1.0, 2.0, 1.0, 1.0], None)
             .unwrap();
         assert_eq!(values, [-10.0, -10.0, -1.0, -2.0, -10.0, -10.0]);
-        both.apply(&mut values, &mut [2.0, 2.0, 0.0, 0.0, 2.0, 2.0])
+        both.apply(&mut values, &mut [2.0, 2.0, 0.0, 0.0, 2.0, 2.0], None)
             .unwrap(); // norm 4 is clipped to 2 among its own
         assert_eq!(values, [-25.0, -25.0, -1.0, -2.0, -25.0, -25.0]);
         let names: Vec<String> = both.export().unwrap().into_iter().map(|t| t.name).collect();
@@ -273,14 +315,14 @@ mod tests {
         let (mut one, mut other) = (made().unwrap(), made().unwrap());
         let mut values = [0.0; 6];
         let grads = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        one.apply(&mut values, &mut grads.clone()).unwrap();
+        one.apply(&mut values, &mut grads.clone(), None).unwrap();
         let mut state = one.export().unwrap();
         state.reverse();
         other.import(&state).unwrap();
         other.set_steps(one.steps());
         let mut copies = values;
-        one.apply(&mut values, &mut grads.clone()).unwrap();
-        other.apply(&mut copies, &mut grads.clone()).unwrap();
+        one.apply(&mut values, &mut grads.clone(), None).unwrap();
+        other.apply(&mut copies, &mut grads.clone(), None).unwrap();
         assert_eq!(values, copies);
         let error = other.import(&state[1..]).unwrap_err().to_string();
         assert!(error.contains("expected the optimizer state"), "{error}");
@@ -302,7 +344,8 @@ mod tests {
         let config = config(&inside, &json!({"loss_scale_factor": 4.0}));
         let mut both = Optimizers::<f64>::from_config(&config, &segments).unwrap();
         let mut values = [0.0; 4];
-        both.apply(&mut values, &mut [4.0, 4.0, 8.0, 8.0]).unwrap();
+        both.apply(&mut values, &mut [4.0, 4.0, 8.0, 8.0], None)
+            .unwrap();
         assert_eq!((both.loss_scale(), values), (4.0, [-1.0, -1.0, -2.0, -2.0]));
     }
 
@@ -315,7 +358,7 @@ mod tests {
         let mut both = Optimizers::<f64>::from_config(&config, &segments).unwrap();
         let mut values = [0.0; 4];
         for _ in 0..2 {
-            both.apply(&mut values, &mut [1.0; 4]).unwrap();
+            both.apply(&mut values, &mut [1.0; 4], None).unwrap();
         }
         assert!(both.swap_averages(&mut values).unwrap());
         assert_eq!(values, [-1.5, -1.5, -2.0, -2.0]);

@@ -11,7 +11,9 @@ mod adam;
 mod adamax;
 mod ftrl;
 mod group;
+mod irprop;
 mod lamb;
+mod lbfgs;
 mod lion;
 mod loss_scale;
 mod muon;
@@ -37,7 +39,9 @@ pub use adam::Adam;
 pub use adamax::Adamax;
 pub use ftrl::Ftrl;
 pub use group::Optimizers;
+pub use irprop::IRprop;
 pub use lamb::Lamb;
+pub use lbfgs::{Evaluate, Lbfgs};
 pub use lion::Lion;
 pub use muon::Muon;
 pub use nadam::Nadam;
@@ -65,6 +69,21 @@ pub trait Optimizer<F: Real>: Debug + Send + Sync {
     fn weight_decay(&self, weight: &Segment, shared: Option<f64>) -> Option<f64> {
         let _ = weight;
         shared
+    }
+
+    /// Whether the rule asks if the loss rose since the step before.
+    fn follows_loss(&self) -> bool {
+        false
+    }
+
+    /// Whether the learning rate is how steps start and says nothing later.
+    fn learning_rate_is_a_start(&self) -> bool {
+        false
+    }
+
+    /// What a step searches with, if it evaluates the loss several times; `update` is not called then.
+    fn search(&self) -> Option<Lbfgs> {
+        None
     }
 
     /// One step of one weight. `slots` holds what [`slots`](Optimizer::slots) tells.
@@ -108,6 +127,8 @@ pub struct Step<F> {
     pub iteration: u64,
     /// The learning rate, not yet rounded to `F`.
     pub learning_rate: f64,
+    /// Whether the loss rose, for rules that ask.
+    pub loss_rose: bool,
     /// What is done before the rule; the learning rate as `F`.
     pub common: Common<F>,
 }
@@ -124,6 +145,8 @@ pub const KNOWN: &[Known] = &[
     Known::new("AdamW"),
     Known::new("Adamax"),
     Known::new("Ftrl"),
+    Known::new("IRprop"),
+    Known::new("LBFGS"),
     Known::new("Lamb"),
     Known::new("Lion"),
     Known::new("LossScaleOptimizer"),
@@ -144,6 +167,8 @@ fn build<F: Real>(id: &Identifier) -> Result<Box<dyn Optimizer<F>>> {
         "Adam" => Box::new(id.fields::<Adam>()?),
         "Adamax" => Box::new(id.fields::<Adamax>()?),
         "Ftrl" => Box::new(id.fields::<Ftrl>()?.checked()?),
+        "IRprop" => Box::new(id.fields::<IRprop>()?.checked()?),
+        "LBFGS" => Box::new(id.fields::<Lbfgs>()?.checked()?),
         "Lamb" => Box::new(id.fields::<Lamb>()?),
         "Lion" => Box::new(id.fields::<Lion>()?.checked()?),
         "Muon" => Box::new(id.fields::<Muon>()?.checked()?),

@@ -22,7 +22,8 @@ impl LearningRate {
     fn from_config(value: Option<&Value>, class_name: &'static str) -> Result<Self> {
         match value {
             None => Ok(Self::Fixed(match class_name {
-                "SGD" => 0.01,
+                "LBFGS" => 1.0,
+                "IRprop" | "SGD" => 0.01,
                 "ScheduleFreeAdamW" => 0.0025,
                 _ => 0.001,
             })),

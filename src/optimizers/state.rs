@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::loss_scale::LossScale;
 use super::settings::{LearningRate, Settings, checked_rate};
-use super::{KNOWN, MULTI, Optimizer, Slots, Step, build};
+use super::{KNOWN, Lbfgs, MULTI, Optimizer, Slots, Step, build};
 use crate::arena::Arena;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
@@ -20,6 +20,8 @@ use crate::shape::Shape;
 
 /// The name of the adaptive factor on gradients, and of how many steps went well, among what is remembered.
 const LOSS_SCALE: &str = "loss_scale";
+/// The name of the loss of the step before.
+const LOSS: &str = "previous_loss";
 
 /// One weight: where it lies in the buffers, and what is done to it besides the rule.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,6 +69,8 @@ pub struct OptimizerState<F> {
     slot_starts: Vec<usize>,
     /// The factor on gradients, if it adapts.
     loss_scale: Option<LossScale>,
+    /// The loss of the step before, if the rule follows it.
+    loss: Option<F>,
     /// The moving average of all weights; empty without one.
     average: Arena<F>,
     /// The sum of gradients since the last update; empty without accumulation.
@@ -109,6 +113,7 @@ impl<F: Real> OptimizerState<F> {
             slots: Arena::new(slots_len)?,
             slot_starts,
             loss_scale,
+            loss: optimizer.follows_loss().then_some(F::INFINITY),
             average: sized(settings.use_ema)?,
             accumulated: sized(settings.steps_per_update() > 1)?,
             optimizer,
@@ -157,6 +162,18 @@ impl<F: Real> OptimizerState<F> {
             .remedy("Make the optimizer with a number to be able to set it.")
             .at(self.optimizer.kind()));
         }
+        if self.steps > 0
+            && self.optimizer.learning_rate_is_a_start()
+            && rate != self.learning_rate()
+        {
+            let got = format!("learning_rate={rate} after {} steps", self.steps);
+            return Err(Error::config(
+                "weights to keep the steps of their own they have found",
+                got,
+            )
+            .remedy("Compile the model with a new optimizer to begin anew.")
+            .at(self.optimizer.kind()));
+        }
         self.learning_rate =
             LearningRate::Fixed(checked_rate(rate).map_err(|e| e.at(self.optimizer.kind()))?);
         Ok(())
@@ -194,9 +211,17 @@ impl<F: Real> OptimizerState<F> {
         self.steps = steps;
     }
 
-    /// One step. `segments` are the weights it was made for, wherever they lie by now; `grads` is used up.
-    pub fn apply(&mut self, values: &mut [F], grads: &mut [F], segments: &[Segment]) -> Result<()> {
+    /// One step, where the loss was `loss`. `segments` are the weights it was made for, wherever they lie by now; `grads` is
+    /// used up.
+    pub fn apply(
+        &mut self,
+        values: &mut [F],
+        grads: &mut [F],
+        segments: &[Segment],
+        loss: Option<f64>,
+    ) -> Result<()> {
         self.check(segments)?;
+        let loss_rose = self.compare(loss)?;
         let finite = |segment: &Segment| all_finite(&grads[segment.grad..][..segment.len()]);
         if let Some(adaptive) = &mut self.loss_scale
             && !segments.iter().all(finite)
@@ -214,7 +239,7 @@ impl<F: Real> OptimizerState<F> {
             }
         }
         if self.accumulate(grads, segments) {
-            self.update(values, grads, segments);
+            self.update(values, grads, segments, loss_rose);
         }
         if self.settings.use_ema {
             self.average(values, segments);
@@ -232,6 +257,35 @@ impl<F: Real> OptimizerState<F> {
             adaptive.grow();
         }
         Ok(())
+    }
+
+    /// Whether the loss rose since the step before, if the rule asks.
+    fn compare(&mut self, loss: Option<f64>) -> Result<bool> {
+        let Some(before) = &mut self.loss else {
+            return Ok(false);
+        };
+        let Some(loss) = loss else {
+            return Err(
+                Error::config("the loss beside the gradients", "gradients alone")
+                    .remedy("Compile a model with it, or use weight_backtracking=False.")
+                    .at(self.optimizer.kind()),
+            );
+        };
+        // Rounded as it is saved, so that training goes on alike.
+        let loss = F::of(loss);
+        let rose = loss > *before;
+        *before = loss;
+        Ok(rose)
+    }
+
+    /// Counts a step that was made by a search.
+    pub(super) fn count(&mut self) {
+        self.steps += 1;
+    }
+
+    /// What a step searches with, if it does.
+    pub(super) fn search(&self) -> Option<Lbfgs> {
+        self.optimizer.search()
     }
 
     /// Adds gradients to those of the steps before. Whether it is time for an update: then `grads` is their mean.
@@ -258,7 +312,7 @@ impl<F: Real> OptimizerState<F> {
     }
 
     /// Clips, decays and applies the rule.
-    fn update(&mut self, values: &mut [F], grads: &[F], segments: &[Segment]) {
+    fn update(&mut self, values: &mut [F], grads: &[F], segments: &[Segment], loss_rose: bool) {
         let grad = |segment: &Segment| &grads[segment.grad..][..segment.len()];
         let learning_rate = self.learning_rate();
         // As Keras reads them: 0 and below clip nothing.
@@ -288,6 +342,7 @@ impl<F: Real> OptimizerState<F> {
             let step = Step {
                 iteration,
                 learning_rate,
+                loss_rose,
                 common: Common {
                     scale: F::of(scale),
                     clip: positive(self.settings.clipvalue).map_or(F::INFINITY, F::of),
@@ -396,6 +451,13 @@ impl<F: Real> OptimizerState<F> {
             }
             at += segment.len();
         }
+        if let Some(loss) = self.loss {
+            tensors.push(StateTensor {
+                name: LOSS.to_owned(),
+                shape: vec![1],
+                values: vec![loss],
+            });
+        }
         if let Some(adaptive) = &self.loss_scale {
             tensors.push(StateTensor {
                 name: LOSS_SCALE.to_owned(),
@@ -446,17 +508,21 @@ impl<F: Real> OptimizerState<F> {
             }
             at += segment.len();
         }
-        let loss_scale = match self.loss_scale {
-            Some(_) => Some(find(LOSS_SCALE, &[2])?),
-            None => None,
-        };
-        Ok(Found { moves, loss_scale })
+        let wanted = |wanted: bool, name, len| wanted.then(|| find(name, &[len])).transpose();
+        Ok(Found {
+            moves,
+            loss_scale: wanted(self.loss_scale.is_some(), LOSS_SCALE, 2)?,
+            loss: wanted(self.loss.is_some(), LOSS, 1)?,
+        })
     }
 
     /// Takes back what was found, bit for bit.
     pub(super) fn take(&mut self, found: Found<'_, F>) {
         if let (Some(adaptive), Some(&[scale, well])) = (&mut self.loss_scale, found.loss_scale) {
             (adaptive.scale, adaptive.well) = (scale.f64(), well.f64() as u64);
+        }
+        if let Some(&[loss]) = found.loss {
+            self.loss = Some(loss);
         }
         for (pieces, mut values) in found.moves {
             for (part, range) in pieces {
@@ -583,12 +649,14 @@ type Piece = (Part, Range<usize>);
 pub(super) struct Found<'a, F> {
     moves: Vec<(Vec<Piece>, &'a [F])>,
     loss_scale: Option<&'a [F]>,
+    loss: Option<&'a [F]>,
 }
 
 impl<F> Found<'_, F> {
     /// How many arrays they are.
     pub fn len(&self) -> usize {
-        self.moves.len() + usize::from(self.loss_scale.is_some())
+        let single = [self.loss_scale, self.loss];
+        self.moves.len() + single.iter().flatten().count()
     }
 }
 

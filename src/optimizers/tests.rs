@@ -47,7 +47,7 @@ fn run(
     (from..from + steps)
         .map(|step| {
             let mut grads: Vec<f64> = (0..GRADS).map(|i| gradient(step, i)).collect();
-            parallel::install(|| state.apply(values, &mut grads, segments)).unwrap();
+            parallel::install(|| state.apply(values, &mut grads, segments, None)).unwrap();
             values.to_vec()
         })
         .collect()
@@ -177,7 +177,7 @@ fn small(
     let mut all = Vec::new();
     for grads in grads {
         state
-            .apply(&mut values, &mut grads.clone(), &segments)
+            .apply(&mut values, &mut grads.clone(), &segments, None)
             .unwrap();
         all.push(values);
     }
@@ -310,7 +310,7 @@ fn weights_without_decay_keep_their_size() {
     let mut state = OptimizerState::from_config(&value, &segments).unwrap();
     let mut values = [1.0f32, 2.0];
     state
-        .apply(&mut values, &mut [0.0, 0.0], &segments)
+        .apply(&mut values, &mut [0.0, 0.0], &segments, None)
         .unwrap();
     assert_eq!(values, [1.0, 2.0]);
 }
@@ -366,9 +366,11 @@ fn bits_are_equal_for_any_number_of_threads() {
         let mut values: Vec<f32> = start().iter().map(|&w| w as f32).collect();
         let mut grads: Vec<f32> = (0..GRADS).map(|i| gradient(0, i) as f32).collect();
         if inside {
-            parallel::install(|| state.apply(&mut values, &mut grads, &segments)).unwrap();
+            parallel::install(|| state.apply(&mut values, &mut grads, &segments, None)).unwrap();
         } else {
-            state.apply(&mut values, &mut grads, &segments).unwrap();
+            state
+                .apply(&mut values, &mut grads, &segments, None)
+                .unwrap();
         }
         values
     };

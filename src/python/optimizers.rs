@@ -121,7 +121,7 @@ impl<F: Number> TypedOptimizer for Flat<F> {
         enter(values.py(), || {
             let mut guard = lock(&self.state)?;
             let state = &mut *guard;
-            install(|| state.apply(&mut joined, &mut grads_joined))?;
+            install(|| state.apply(&mut joined, &mut grads_joined, None))?;
             Ok(())
         })?;
         self.parted(values.py(), &joined)

@@ -37,6 +37,11 @@ class Source(Protocol):
     def num_batches(self) -> int | None:
         """Batches in an epoch, if known."""
 
+    @property
+    def is_one_batch(self) -> bool:
+        """Whether every step sees all the data."""
+        return self.num_batches == 1
+
     def first(self) -> Raw:
         """Data to learn shapes from; nothing is used up."""
 

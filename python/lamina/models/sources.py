@@ -26,8 +26,11 @@ def open_source(
     sample_weight: Any,
     batch_size: int | None,
     steps: int | None,
+    whole: bool = False,
 ) -> Source:
     """The source for what `fit`, `evaluate` or `predict` was given.
+
+    If `whole`, arrays without a batch size are one batch.
 
     Raises:
         ConfigError: a batch size or number of steps below 1, or targets beside ready batches.
@@ -41,6 +44,7 @@ def open_source(
     if any(isinstance(leaf, Ragged) for leaf in _tree.flatten([x, y, sample_weight])):
         return RaggedSource((x, y, sample_weight), int(batch_size or DEFAULT_BATCH_SIZE), steps)
     if not _makes_batches(x):
+        steps = 1 if whole and batch_size is None else steps
         return _ArraySource((x, y, sample_weight), batch_size, steps)
     if y is not None or sample_weight is not None:
         raise ConfigError(
@@ -73,6 +77,10 @@ class _ArraySource(Source):
     @property
     def num_batches(self) -> int:
         return self._steps or self._batches_in_pass()
+
+    @property
+    def is_one_batch(self) -> bool:
+        return self._batches_in_pass() == 1
 
     def first(self) -> Raw:
         return self._raw

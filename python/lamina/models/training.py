@@ -172,7 +172,8 @@ class Trainer(Layer):
             x: Array, list or dict of arrays; or a generator, dataset or sequence of batches
                 `(x, y)` or `(x, y, sample_weight)`.
             y: Targets, nested as the outputs; None if `x` gives batches.
-            batch_size: Samples in a step; None means 32. Not for batches.
+            batch_size: Samples in a step; None means 32, or all for optimizers of full batches
+                (`LBFGS`, `IRprop`). Not for batches.
             epochs: The number of the epoch to stop before.
             verbose: 0 silent, 1 a progress bar, 2 a line per epoch, "auto" whichever fits.
             callbacks: `lamina.callbacks` to call on the way.
@@ -204,8 +205,10 @@ class Trainer(Layer):
             (x, y, sample_weight), validation_data = split_validation(
                 (x, y, sample_weight), validation_split
             )
-        source = open_source(x, y, sample_weight, batch_size, steps_per_epoch)
+        whole = self.optimizer is not None and self.optimizer._needs_full_batch()
+        source = open_source(x, y, sample_weight, batch_size, steps_per_epoch, whole)
         source.convert_with(self._converter(source.first(), class_weight))
+        self._check_full(source)
         validation: Source | None = None
         if validation_data is not None:
             val_x, val_y, val_weight = self._find_ragged(*unpack_x_y_sample_weight(validation_data))
@@ -336,6 +339,16 @@ class Trainer(Layer):
 
     # ---- for this package ----
 
+    def _check_full(self, source: Source) -> None:
+        """Refuse minibatches for an optimizer that compares steps over the same data."""
+        if self.optimizer is None or not self.optimizer._needs_full_batch() or source.is_one_batch:
+            return
+        raise ConfigError(
+            f"fit: expected all data in one batch for {type(self.optimizer).__name__}, which "
+            "compares losses of the same data, got several batches. Use batch_size=len(x), or Adam "
+            "for minibatches"
+        )
+
     def _find_ragged(self, x: Any, y: Any, sample_weight: Any) -> Raw:
         """Lists of sequences as `Ragged`, where a model of one input is given some."""
         if self._graph is not None and len(self._graph.flat_inputs) != 1:
@@ -450,6 +463,11 @@ class Trainer(Layer):
         if self.optimizer is not None:
             self.optimizer._choose(self._engine_layers_weights, self.name)
         self._plan = compiling.plan(self._compiled, graph.target_names)
+        if self._plan.custom_losses and self.optimizer is not None and self.optimizer._searches:
+            raise ConfigError(
+                f"{type(self.optimizer).__name__}: expected a loss of lamina, which it evaluates "
+                "several times in a step, got a Python function. Take IRprop for full batches"
+            )
         runner.compile(self._plan.json)
         if self.optimizer is not None:
             self.optimizer._attach(runner)

@@ -11,7 +11,9 @@ from lamina.optimizers.adam import Adam, AdamW
 from lamina.optimizers.adamax import Adamax
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.ftrl import Ftrl
+from lamina.optimizers.irprop import IRprop
 from lamina.optimizers.lamb import Lamb
+from lamina.optimizers.lbfgs import LBFGS
 from lamina.optimizers.lion import Lion
 from lamina.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from lamina.optimizers.multi_optimizer import MultiOptimizer, OptimizerMap
@@ -23,6 +25,7 @@ from lamina.optimizers.schedule_free_adamw import ScheduleFreeAdamW
 from lamina.optimizers.sgd import SGD
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adafactor",
@@ -31,6 +34,7 @@ __all__ = [
     "AdamW",
     "Adamax",
     "Ftrl",
+    "IRprop",
     "Lamb",
     "Lion",
     "LossScaleOptimizer",

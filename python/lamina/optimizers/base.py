@@ -29,6 +29,10 @@ class Optimizer(Configured):
 
     _family: ClassVar[str] = "optimizer"
     _unsaved: ClassVar[tuple[str, ...]] = ("_holder", "_part", "_variables")
+    _full_batch: ClassVar[bool] = False
+    """Whether it compares steps over the same data."""
+    _searches: ClassVar[bool] = False
+    """Whether a step evaluates the loss several times."""
     name: str
     _part: int = 0
     """Our number among the optimizers that the engine holds."""
@@ -48,6 +52,9 @@ class Optimizer(Configured):
 
     def _choose(self, weights: Callable[[], Sequence[Sequence[Any]]], title: str) -> None:
         """Look at the weights of each layer of the engine, before the engine gets to work."""
+
+    def _needs_full_batch(self) -> bool:
+        return self._full_batch
 
     def _for_engine(self) -> dict[str, Any]:
         """The optimizer as the engine reads it."""

@@ -60,6 +60,10 @@ class LossScaleOptimizer(Optimizer):
                 "LossScaleOptimizer: expected one optimizer inside, got MultiOptimizer. "
                 "Give that a loss_scale_factor"
             )
+        if inner._searches:
+            raise ConfigError(
+                "LossScaleOptimizer: expected an optimizer of single steps inside, got LBFGS"
+            )
         super()._finish()
 
     @property
@@ -77,6 +81,9 @@ class LossScaleOptimizer(Optimizer):
         engine = self._engine()
         if engine is not None:
             engine.set_learning_rate(float(value), self._part)
+
+    def _needs_full_batch(self) -> bool:
+        return bool(self.inner_optimizer._needs_full_batch())
 
     def get_config(self) -> dict[str, Any]:
         """The fields."""

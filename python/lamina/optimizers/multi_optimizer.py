@@ -271,6 +271,9 @@ class MultiOptimizer(Optimizer):
             "name": self.name,
         }
 
+    def _needs_full_batch(self) -> bool:
+        return any(optimizer._needs_full_batch() for optimizer in self.optimizers)
+
     def _for_engine(self) -> dict[str, Any]:
         config = {
             "optimizers": [optimizer._for_engine() for optimizer in self.optimizers],
@@ -307,5 +310,10 @@ def checked(optimizer: Any) -> Optimizer:
         raise ConfigError(
             f"MultiOptimizer: expected a plain optimizer, got {type(optimizer).__name__}. "
             "It takes no other optimizer's place inside: use those it holds"
+        )
+    if optimizer._searches:
+        raise ConfigError(
+            f"MultiOptimizer: expected optimizers of single steps, got {type(optimizer).__name__}, "
+            "which searches with all weights. Take IRprop for full batches"
         )
     return optimizer

@@ -15,7 +15,9 @@ from lamina.optimizers.adam import Adam, AdamW
 from lamina.optimizers.adamax import Adamax
 from lamina.optimizers.base import Optimizer
 from lamina.optimizers.ftrl import Ftrl
+from lamina.optimizers.irprop import IRprop
 from lamina.optimizers.lamb import Lamb
+from lamina.optimizers.lbfgs import LBFGS
 from lamina.optimizers.lion import Lion
 from lamina.optimizers.loss_scale_optimizer import LossScaleOptimizer
 from lamina.optimizers.multi_optimizer import MultiOptimizer
@@ -33,6 +35,8 @@ _classes: tuple[type[Optimizer], ...] = (
     AdamW,
     Adamax,
     Ftrl,
+    IRprop,
+    LBFGS,
     Lamb,
     Lion,
     LossScaleOptimizer,

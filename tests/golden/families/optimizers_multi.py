@@ -2,10 +2,14 @@
 
 Recorded as in `optimizers`, without slots. The variables are called "0", "1" and "2"; a case has
 `default` and `map`, kinds and configs by key, and perhaps a `loss_scale_factor`.
+
+The cases with `full_batch` are PyTorch's: a network of two layers with its `weights` before, the
+`losses` at the begin of each step, and the weights `trained`.
 """
 
 import keras
 import numpy as np
+import torch
 
 from families.optimizers import STEPS
 from layer_case import normal
@@ -42,6 +46,26 @@ CASES = {
     },
     "unused": {"default": ("Adam", {}), "map": {"[012]": ("SGD", {"learning_rate": 0.1})}},
 }
+FULL_BATCH = {
+    "lbfgs_wolfe": ("LBFGS", {"max_iter": 4, "max_eval": 100, "history_size": 3}, 6),
+    "lbfgs_one_iteration": ("LBFGS", {"max_iter": 1, "max_eval": 26, "history_size": 5}, 15),
+    "lbfgs_fixed_step": (
+        "LBFGS",
+        {"learning_rate": 0.3, "max_iter": 5, "line_search": None, "history_size": 4},
+        5,
+    ),
+    "irprop_minus": ("IRprop", {"weight_backtracking": False}, 40),
+    "irprop_minus_options": (
+        "IRprop",
+        {
+            "learning_rate": 0.05,
+            "etas": [0.4, 1.3],
+            "step_sizes": [1e-4, 0.1],
+            "weight_backtracking": False,
+        },
+        40,
+    ),
+}
 
 
 def fill(family):
@@ -52,6 +76,39 @@ def fill(family):
     family.add("gradients", {"steps": STEPS}, {"variables": variables, **shared})
     for name, case in CASES.items():
         add_trajectory(family, name, case, variables, gradients)
+    for name, (kind, config, steps) in FULL_BATCH.items():
+        add_full_batch(family, name, kind, config, steps)
+
+
+def add_full_batch(family, name, kind, config, steps):
+    """Add what PyTorch's optimizer does with a network."""
+    x, weights = normal("x", 50, 3), [normal("kernel", 3, 4), np.zeros(4), normal("out", 4, 1)]
+    weights.append(np.zeros(1))
+    y = np.tanh(x[:, :1] - x[:, 1:2]) + 0.1 * normal("noise", 50, 1)
+    moving = [torch.tensor(weight, requires_grad=True) for weight in weights]
+    optimizer = of_torch(kind, dict(config), moving)
+
+    def loss():
+        optimizer.zero_grad()
+        hidden = torch.tanh(torch.tensor(x) @ moving[0] + moving[1])
+        value = ((hidden @ moving[2] + moving[3] - torch.tensor(y)) ** 2).mean()
+        value.backward()
+        return value
+
+    losses = np.array([optimizer.step(loss).item() for _ in range(steps)])
+    arrays = {"x": x, "y": y, "weights": weights, "losses": losses}
+    trained = [weight.detach().numpy() for weight in moving]
+    family.add(name, {"full_batch": kind, "config": config}, arrays | {"trained": trained})
+
+
+def of_torch(kind, config, moving):
+    """PyTorch's optimizer for our config."""
+    rate = config.pop("learning_rate", None)
+    if kind == "IRprop":
+        config.pop("weight_backtracking")
+        return torch.optim.Rprop(moving, 0.01 if rate is None else rate, **config)
+    search = config.pop("line_search", "strong_wolfe")
+    return torch.optim.LBFGS(moving, rate or 1, line_search_fn=search, **config)
 
 
 def add_trajectory(family, name, case, variables, gradients):
