@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -53,9 +53,10 @@ class Ragged:
         else:
             padded, counts = read(sequences, "Ragged"), np.asarray(lengths)
             limit = padded.shape[1] if padded.ndim > 1 else 0
-            if counts.shape != padded.shape[:1] or counts.min() < 0 or counts.max() > limit:
+            fit = counts.shape == padded.shape[:1] and counts.dtype.kind in "iu"
+            if not fit or counts.min() < 1 or counts.max() > limit:
                 raise ShapeError(
-                    f"Ragged: expected {len(padded)} lengths from 0 to {limit}, got {lengths!r:.60}"
+                    f"Ragged: expected {len(padded)} lengths from 1 to {limit}, got {lengths!r:.60}"
                 )
             self._rows = [row[: int(n)] for row, n in zip(padded, counts, strict=True)]
         if not self._rows:
@@ -122,6 +123,45 @@ def find_ragged(value: Any, rank: int | None) -> Any:
     if len(lengths) > 1 or (arrays and rank is not None and {row.ndim for row in rows} == {rank}):
         return Ragged(rows)
     return value
+
+
+def with_lengths(x: Any, lengths: Any) -> Any:
+    """The padded arrays of `x` as `Ragged`; for several inputs `lengths` are nested as they are.
+
+    Raises:
+        ConfigError: lengths for other inputs than there are, or for sequences that have their own.
+        ShapeError: lengths that do not fit the padded array.
+    """
+    if lengths is None:
+        return x
+    if isinstance(lengths, Mapping):
+        if not isinstance(x, Mapping) or not lengths.keys() <= x.keys():
+            raise ConfigError(
+                f"lengths: expected the names of inputs as keys, got {', '.join(map(str, lengths))}"
+            )
+        return {name: with_lengths(part, lengths.get(name)) for name, part in x.items()}
+    if isinstance(lengths, list | tuple) and any(n is None or np.ndim(n) for n in lengths):
+        if not isinstance(x, list | tuple) or len(x) != len(lengths):
+            count = len(x) if isinstance(x, list | tuple) else 1
+            raise ConfigError(
+                f"lengths: expected one entry for each of {count} inputs, got {len(lengths)}. "
+                "None stands for inputs without"
+            )
+        return [with_lengths(part, some) for part, some in zip(x, lengths, strict=True)]
+    several = isinstance(x, list | tuple) and all(np.ndim(part) > 1 for part in x)
+    if isinstance(x, Ragged | Mapping) or several:
+        raise ConfigError(
+            "lengths: expected them for one padded array (samples, steps, ...), got "
+            f"{type(x).__name__}. Nest lengths as the inputs are; sequences need none"
+        )
+    return Ragged(x, lengths)
+
+
+def like_steps(value: Any, x: Any) -> Any:
+    """Padded targets or weights for each step of ragged `x`, as `Ragged` with the same lengths."""
+    shape = getattr(value, "shape", ())
+    fits = isinstance(x, Ragged) and len(shape) > 1 and shape[0] == len(x)
+    return Ragged(value, x.lengths) if fits and shape[1] >= x.lengths.max() else value
 
 
 def is_list_of(value: Any, count: int) -> bool:

@@ -32,6 +32,15 @@ MODELS = {
     "Bidirectional": lambda: stack(layers.Bidirectional(layers.LSTM(4, return_sequences=True))),
     "attention": attention,
     "Conv1D": lambda: stack(layers.Conv1D(6, 3, activation="relu"), layers.LSTM(3)),
+    "Conv1D, same": lambda: stack(layers.Conv1D(6, 3, padding="same", strides=2)),
+    "Conv1D, causal": lambda: stack(layers.Conv1D(6, 2, padding="causal", dilation_rate=2)),
+    "GlobalMaxPooling1D": lambda: stack(layers.Conv1D(6, 2), layers.GlobalMaxPooling1D()),
+    "GlobalAveragePooling1D": lambda: stack(layers.GlobalAveragePooling1D(), layers.Dense(3)),
+    "MaxPooling1D": lambda: stack(layers.MaxPooling1D(2, padding="same")),
+    "AveragePooling1D": lambda: stack(layers.AveragePooling1D(3, 2, padding="same")),
+    "AdaptiveMaxPooling1D": lambda: stack(layers.AdaptiveMaxPooling1D(2)),
+    "AdaptiveAveragePooling1D": lambda: stack(layers.AdaptiveAveragePooling1D(3), layers.Flatten()),
+    "TransformerEncoder": lambda: stack(layers.TransformerEncoder(8, 2)),
     "Dense": lambda: stack(layers.LayerNormalization(), layers.Dense(7, activation="tanh")),
 }
 
@@ -229,7 +238,7 @@ def test_an_unbuilt_model_takes_them():
         (
             lambda: Ragged(np.ones((2, 3)), lengths=[1, 4]),
             ShapeError,
-            r"expected 2 lengths from 0 to 3, got \[1, 4\]",
+            r"expected 2 lengths from 1 to 3, got \[1, 4\]",
         ),
         (
             lambda: regressor().predict_on_batch(Ragged(SEQUENCES)),
@@ -251,3 +260,66 @@ def test_an_unbuilt_model_takes_them():
 def test_mistakes_are_errors(mistake, kind, message):
     with pytest.raises(kind, match=message):
         mistake()
+
+
+def padded(rows):
+    return lamina.utils.pad_sequences(rows, padding="post", dtype="float32", value=9.0)
+
+
+def test_lengths_of_padded_sequences_are_another_way_to_say_it():
+    x = padded(SEQUENCES)
+    for name in ("LSTM", "GlobalMaxPooling1D", "SimpleRNN"):
+        weights, scores = [], []
+        for data, options in ((SEQUENCES, {}), (x, {"lengths": LENGTHS})):
+            lamina.utils.set_random_seed(1)
+            model = MODELS[name]()
+            model.compile("adam", "mse")
+            per_step = None in model.output_shape[1:]
+            width = model.output_shape[-1]
+            y = np.repeat(TARGETS[:, None], width, axis=1)
+            y = [row[:, :width] * 2 for row in SEQUENCES] if per_step else y
+            y = padded(y) if per_step and options else y
+            model.fit(data, y, epochs=2, batch_size=3, verbose=0, **options)
+            weights.append(model.get_weights())
+            scores.append(model.evaluate(data, y, verbose=0, **options))
+            scores.append(model.predict(data, verbose=0, **options)[-1])
+        np.testing.assert_equal(weights[0], weights[1])
+        np.testing.assert_equal(scores[:2], scores[2:])
+
+
+def test_lengths_of_several_inputs_are_nested_as_they_are():
+    sequence, vector = lamina.Input((None, 4), name="s"), lamina.Input((2,), name="v")
+    joined = layers.Concatenate()([layers.LSTM(3)(sequence), vector])
+    model = lamina.Model({"s": sequence, "v": vector}, layers.Dense(1)(joined))
+    v = RNG.normal(size=(len(LENGTHS), 2)).astype("float32")
+    wanted = model.predict({"s": Ragged(SEQUENCES), "v": v}, verbose=0)
+    x = {"s": padded(SEQUENCES), "v": v}
+    np.testing.assert_array_equal(model.predict(x, verbose=0, lengths={"s": LENGTHS}), wanted)
+    model = lamina.Model([sequence, vector], model.outputs[0])
+    x = [padded(SEQUENCES), v]
+    np.testing.assert_array_equal(model.predict(x, verbose=0, lengths=[LENGTHS, None]), wanted)
+
+
+LENGTHS_REFUSED = {
+    "too few": (LENGTHS[1:], "Ragged: expected 14 lengths from 1 to 9"),
+    "negative": ([-1, *LENGTHS[1:]], "Ragged: expected 14 lengths from 1 to 9"),
+    "zero": ([0, *LENGTHS[1:]], "Ragged: expected 14 lengths from 1 to 9"),
+    "too long": ([10, *LENGTHS[1:]], "Ragged: expected 14 lengths from 1 to 9"),
+    "no whole number": ([1.5, *LENGTHS[1:]], "Ragged: expected 14 lengths from 1 to 9"),
+    "for two inputs": ([LENGTHS, None], "lengths: expected one entry for each of 1 inputs, got 2"),
+    "by name": ({"x": LENGTHS}, "lengths: expected the names of inputs as keys, got x"),
+}
+
+
+@pytest.mark.parametrize("name", LENGTHS_REFUSED)
+def test_lengths_that_do_not_fit_are_errors(name):
+    lengths, message = LENGTHS_REFUSED[name]
+    with pytest.raises((ConfigError, ShapeError), match=message):
+        stack(layers.LSTM(2)).predict(padded(SEQUENCES), verbose=0, lengths=lengths)
+
+
+def test_sequences_need_no_lengths():
+    model = stack(layers.LSTM(2))
+    for data in (SEQUENCES, Ragged(SEQUENCES)):
+        with pytest.raises(ConfigError, match="Nest lengths as the inputs are; sequences need"):
+            model.predict(data, verbose=0, lengths=LENGTHS)

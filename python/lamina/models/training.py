@@ -13,7 +13,7 @@ import numpy as np
 from lamina import _core, _tree, optimizers
 from lamina import callbacks as callbacks_module
 from lamina._arrays import Array
-from lamina._ragged import Ragged, find_ragged, is_list_of
+from lamina._ragged import Ragged, find_ragged, is_list_of, like_steps, with_lengths
 from lamina.errors import ConfigError
 from lamina.layers.base import Layer
 from lamina.layers.variable import Variable
@@ -165,6 +165,7 @@ class Trainer(Layer):
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
+        lengths: Any = None,
     ) -> Any:
         """Train for a number of epochs.
 
@@ -188,6 +189,10 @@ class Trainer(Layer):
             validation_steps: Steps in a validation; None means one pass.
             validation_batch_size: Samples in a step of the validation; None means `batch_size`.
             validation_freq: Validate every so many epochs, or after the epochs of a list.
+            lengths: How many steps of each padded sequence of `x` count, from its begin; the others
+                are never computed, as with `lamina.utils.Ragged`. For several inputs nested as they
+                are, None where there is no padding. Padded targets and weights of each step are
+                cut alike. Validation data are `Ragged` themselves.
 
         Returns:
             The `History` callback: `history.history` holds what each epoch gave.
@@ -200,7 +205,7 @@ class Trainer(Layer):
         for name, number in (("epochs", epochs), ("initial_epoch", initial_epoch)):
             if not isinstance(number, numbers.Integral) or number < 0:
                 raise ConfigError(f"expected {name} from 0, got {number!r}")
-        x, y, sample_weight = self._find_ragged(x, y, sample_weight)
+        x, y, sample_weight = self._find_ragged(x, y, sample_weight, lengths)
         if validation_split and validation_data is None:
             (x, y, sample_weight), validation_data = split_validation(
                 (x, y, sample_weight), validation_split
@@ -267,6 +272,7 @@ class Trainer(Layer):
         steps: int | None = None,
         callbacks: Any = None,
         return_dict: bool = False,
+        lengths: Any = None,
     ) -> Any:
         """Loss and metrics on data, as in inference; arguments as in `fit`.
 
@@ -274,7 +280,7 @@ class Trainer(Layer):
             The loss, or a list of the loss and the metrics; a dict by name with `return_dict`.
         """
         self._check_compiled("evaluate")
-        x, y, sample_weight = self._find_ragged(x, y, sample_weight)
+        x, y, sample_weight = self._find_ragged(x, y, sample_weight, lengths)
         source = open_source(x, y, sample_weight, batch_size, steps)
         source.convert_with(self._converter(source.first()))
         called = self._callback_list(callbacks, verbose=verbose, epochs=1, steps=source.num_batches)
@@ -288,13 +294,14 @@ class Trainer(Layer):
         verbose: str | int = "auto",
         steps: int | None = None,
         callbacks: Any = None,
+        lengths: Any = None,
     ) -> Any:
         """The outputs for the inputs, as in inference; arguments as in `fit`.
 
         Returns:
             An array of all samples' outputs, or several, nested as the model's outputs.
         """
-        x, _, _ = self._find_ragged(x, None, None)
+        x, _, _ = self._find_ragged(x, None, None, lengths)
         source = open_source(x, None, None, batch_size, steps)
         graph = self._prepare(unpack_x_y_sample_weight(source.first())[0])
         runner, dtype = self._run(), self._engine_dtype()
@@ -349,8 +356,20 @@ class Trainer(Layer):
             "for minibatches"
         )
 
-    def _find_ragged(self, x: Any, y: Any, sample_weight: Any) -> Raw:
-        """Lists of sequences as `Ragged`, where a model of one input is given some."""
+    def _find_ragged(self, x: Any, y: Any, sample_weight: Any, lengths: Any = None) -> Raw:
+        """Padded sequences with lengths, and lists of sequences for one input, as `Ragged`."""
+        if lengths is not None:
+            x = with_lengths(x, lengths)
+            first = next(part for part in _tree.flatten(x) if isinstance(part, Ragged))
+            steps = self._graph is None or any(
+                len(tensor.shape) > 1 and tensor.shape[1] is None
+                for tensor in self._graph.flat_outputs
+            )
+            if steps:
+                y, sample_weight = (
+                    _tree.map_leaves(lambda part: like_steps(part, first), given)
+                    for given in (y, sample_weight)
+                )
         if self._graph is not None and len(self._graph.flat_inputs) != 1:
             return x, y, sample_weight
         shape = None if self._graph is None else self._graph.flat_inputs[0].shape
