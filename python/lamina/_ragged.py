@@ -159,7 +159,7 @@ def with_lengths(x: Any, lengths: Any) -> Any:
 
 def like_steps(value: Any, x: Any) -> Any:
     """Padded targets or weights for each step of ragged `x`, as `Ragged` with the same lengths."""
-    shape = getattr(value, "shape", ())
+    shape: tuple[int, ...] = getattr(value, "shape", ())
     fits = isinstance(x, Ragged) and len(shape) > 1 and shape[0] == len(x)
     return Ragged(value, x.lengths) if fits and shape[1] >= x.lengths.max() else value
 

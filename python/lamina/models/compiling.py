@@ -103,7 +103,7 @@ def plan(compiled: Compiled, output_names: list[str]) -> Plan:
             for i, these in enumerate(some)
         ]
 
-    config = {
+    config: dict[str, Any] = {
         "optimizer": None if compiled.optimizer is None else compiled.optimizer._for_engine(),
         "losses": described,
         "loss_weights": [1.0 if weight is None else float(weight) for weight in weights],

@@ -181,12 +181,12 @@ class MultiOptimizer(Optimizer):
         optimizer.loss_scale_factor = self.loss_scale_factor
         return len(self.optimizers) - 1
 
-    def _choose(self, weights: Callable[[], Sequence[Sequence[Variable]]], title: str) -> None:
+    def _choose(self, weights: Callable[[], Sequence[Sequence[Any]]], title: str) -> None:
         given = self.optimizer_map
         if not isinstance(given, OptimizerMap):
             self.optimizers = []
 
-        def chosen(weight: Variable) -> Any:
+        def chosen(weight: Any) -> Any:
             if not isinstance(given, OptimizerMap):
                 return given(weight)
             found = given.find(weight.path)
