@@ -9,6 +9,9 @@ use crate::real::Real;
 /// Rows of A in a packed panel, on every level (6 x 64 on AVX-512 and 6 x 16 on AVX2 fill the registers).
 pub(super) const PANEL_ROWS: usize = 6;
 
+/// The most vectors in a strip of B.
+pub(super) const STRIP_VECTORS: usize = 4;
+
 /// Longest run of k in one pass of [`Block::run_deep`].
 const MAX_DEEP: usize = 1024;
 
@@ -114,13 +117,29 @@ impl<F: Real> Block<'_, F> {
     /// # Safety
     /// A and B are readable wherever the block says; C is writable and nobody else uses its block meanwhile.
     pub unsafe fn run(self) {
+        self.start(None);
+    }
+
+    /// [`Block::run`] with a B in rows of whole vectors one after another: the first tile of a strip copies it to `room`,
+    /// [`STRIP_VECTORS`] vectors for each k, and the others find it there as if it had been packed.
+    ///
+    /// # Safety
+    /// As [`Block::run`]; nobody else uses the room.
+    pub unsafe fn run_packing(self, room: *mut F) {
+        let width = 64 / size_of::<F>();
+        debug_assert!(self.b.next == width && self.columns.is_multiple_of(width));
+        debug_assert!(self.rows >= PANEL_ROWS);
+        self.start(Some(room));
+    }
+
+    fn start(self, room: Option<*mut F>) {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
         if let Some(block) = self.as_type::<f32>() {
-            dispatch(Task(block));
+            dispatch(Task(block, room.map(|room| room.cast())));
         } else if let Some(block) = self.as_type::<f64>() {
-            dispatch(Task(block));
+            dispatch(Task(block, room.map(|room| room.cast())));
         }
     }
 }
@@ -196,7 +215,8 @@ impl<'a, F: Real> Block<'a, F> {
     }
 }
 
-struct Task<'a, F>(Block<'a, F>);
+/// A block, and room for a copy of a strip of its B.
+struct Task<'a, F>(Block<'a, F>, Option<*mut F>);
 
 impl<F: Element> Kernel for Task<'_, F> {
     type Output = ();
@@ -211,7 +231,13 @@ impl<F: Element> Kernel for Task<'_, F> {
         while first < vectors {
             let taken = strip(S::ISA, vectors - first);
             let columns = (taken * width).min(block.columns - first * width);
-            rows(s, &block, first, taken, columns - (taken - 1) * width);
+            rows(
+                s,
+                (&block, self.1),
+                first,
+                taken,
+                columns - (taken - 1) * width,
+            );
             first += taken;
         }
     }
@@ -228,7 +254,7 @@ const fn is_wide<S: Simd>() -> bool {
 fn strip(isa: Isa, left: usize) -> usize {
     match (isa, left) {
         (Isa::Avx512, 5) => 3,
-        (Isa::Avx512, _) => left.min(4),
+        (Isa::Avx512, _) => left.min(STRIP_VECTORS),
         _ => 1,
     }
 }
@@ -237,17 +263,22 @@ fn strip(isa: Isa, left: usize) -> usize {
 #[inline(always)]
 fn rows<F: Element, S: Simd>(
     s: S,
-    block: &Block<'_, F>,
+    (block, room): (&Block<'_, F>, Option<*mut F>),
     first: usize,
     vectors: usize,
     last: usize,
 ) {
-    let column = first * (64 / size_of::<F>());
+    let width = 64 / size_of::<F>();
+    let column = first * width;
     let most = match block.a {
         BlockA::Panels { .. } => PANEL_ROWS,
         // One vector needs more rows to keep eight sums under way; AVX2 has registers for 6.
-        _ if S::ISA == Isa::Avx512 && vectors == 1 => MAX_ROWS,
+        _ if S::ISA == Isa::Avx512 && vectors == 1 && room.is_none() => MAX_ROWS,
         _ => PANEL_ROWS,
+    };
+    let mut b = BlockB {
+        first: block.b.first.wrapping_add(first * block.b.next),
+        ..block.b
     };
     let mut row = 0;
     while row < block.rows {
@@ -279,9 +310,10 @@ fn rows<F: Element, S: Simd>(
         let tile = Tile {
             a,
             segments: block.segments,
-            b: block.b.first.wrapping_add(first * block.b.next),
-            b_step: block.b.step,
-            b_next: block.b.next,
+            b: b.first,
+            b_step: b.step,
+            b_next: b.next,
+            copy: room.unwrap_or_default(),
             c: block.c.wrapping_add(row * block.ldc + column),
             ldc: block.ldc,
             last,
@@ -291,6 +323,22 @@ fn rows<F: Element, S: Simd>(
                 relu: block.relu,
             },
         };
+        if let Some(room) = room.filter(|_| row == 0) {
+            // SAFETY: as below; the room is ours and holds a strip.
+            unsafe { copying::<F, S>(s, vectors, &tile) };
+            b = BlockB {
+                first: room,
+                step: width,
+                next: block
+                    .segments
+                    .iter()
+                    .map(|segment| segment[1])
+                    .sum::<usize>()
+                    * width,
+            };
+            row += taken;
+            continue;
+        }
         // SAFETY: the caller of `Block::run` vouches for the operands; the tile lies within the block.
         unsafe {
             if const { is_wide::<S>() } {
@@ -308,6 +356,23 @@ fn rows<F: Element, S: Simd>(
     }
 }
 
+/// A tile of [`PANEL_ROWS`] rows that copies B.
+///
+/// # Safety
+/// As [`Element::tile`].
+#[inline(always)]
+unsafe fn copying<F: Element, S: Simd>(s: S, vectors: usize, tile: &Tile<'_, F>) {
+    // SAFETY: as the caller vouches.
+    unsafe {
+        match vectors {
+            2 if const { is_wide::<S>() } => F::tile::<S, PANEL_ROWS, 2, true>(s, tile),
+            3 if const { is_wide::<S>() } => F::tile::<S, PANEL_ROWS, 3, true>(s, tile),
+            4 if const { is_wide::<S>() } => F::tile::<S, PANEL_ROWS, 4, true>(s, tile),
+            _ => F::tile::<S, PANEL_ROWS, 1, true>(s, tile),
+        }
+    }
+}
+
 /// # Safety
 /// As [`Element::tile`].
 #[inline(always)]
@@ -319,13 +384,13 @@ unsafe fn by_rows<F: Element, S: Simd, const VECTORS: usize>(
     // SAFETY: as the caller vouches.
     unsafe {
         match rows {
-            1 => F::tile::<S, 1, VECTORS>(s, tile),
-            2 => F::tile::<S, 2, VECTORS>(s, tile),
-            4 => F::tile::<S, 4, VECTORS>(s, tile),
+            1 => F::tile::<S, 1, VECTORS, false>(s, tile),
+            2 => F::tile::<S, 2, VECTORS, false>(s, tile),
+            4 => F::tile::<S, 4, VECTORS, false>(s, tile),
             MAX_ROWS if const { is_wide::<S>() && VECTORS == 1 } => {
-                F::tile::<S, MAX_ROWS, VECTORS>(s, tile);
+                F::tile::<S, MAX_ROWS, VECTORS, false>(s, tile);
             }
-            _ => F::tile::<S, PANEL_ROWS, VECTORS>(s, tile),
+            _ => F::tile::<S, PANEL_ROWS, VECTORS, false>(s, tile),
         }
     }
 }

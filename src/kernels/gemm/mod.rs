@@ -22,6 +22,7 @@ pub(crate) use tile::Segment;
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
 use crate::real::Real;
+use block::PANEL_ROWS;
 
 /// Columns in a vector of 64 bytes.
 pub(crate) const fn width<F>() -> usize {
@@ -40,6 +41,7 @@ const MAX_CHUNKS: usize = 64;
 const ROW_STEP: usize = 24;
 /// Columns of a piece are a multiple of this, and of a strip of B this many: four vectors of `f32`.
 const COLUMN_STEP: usize = 64;
+const _: () = assert!(COLUMN_STEP == block::STRIP_VECTORS * width::<f32>());
 /// Rows below which B is read where it is: copying it would cost more than it saves.
 const MIN_ROWS_TO_PACK_B: usize = 48;
 /// Elements of B up to which it is packed whole, by all threads, before the product.
@@ -109,6 +111,15 @@ impl Gemm {
             return 1;
         }
         (self.k / 1024).clamp(1, 16)
+    }
+
+    /// Whether B is packed whole before the product. Else each piece packs the strips that it needs right before their use,
+    /// so that no thread waits for another, nor reads what another packed.
+    fn packs_b_whole(&self) -> bool {
+        let is_small = self.k.saturating_mul(self.n) <= MAX_ELEMENTS_TO_PACK_B_WHOLE;
+        let is_shared = self.m >= 2 * MIN_ROWS_FOR_A_STRIP
+            || self.n.div_ceil(COLUMN_STEP) < parallel::num_threads();
+        self.parts() > 1 || (is_small && is_shared)
     }
 
     fn work(&self) -> usize {
@@ -270,9 +281,7 @@ pub fn gemm<F: Real>(
                 split_k(shape, a, b, c);
             });
         }
-        Operand::Plain(b)
-            if k.saturating_mul(n) <= MAX_ELEMENTS_TO_PACK_B_WHOLE || shape.parts() > 1 =>
-        {
+        Operand::Plain(b) if shape.packs_b_whole() => {
             with_scratch(PackedB::<F>::len(k, n), |packed| {
                 let b = pack_b(k, n, b, shape.trans_b, packed);
                 split_k(shape, a, Right::packed(b.values, shape), c);
@@ -445,10 +454,18 @@ fn spread<F: Real>(
         .min(n);
     let column_pieces = n.div_ceil(columns);
     parallel::for_each_chunk(row_pieces * column_pieces, 1, |piece_range| {
-        let (i, j) = (
-            piece_range.start / column_pieces,
-            piece_range.start % column_pieces,
-        );
+        // Neighbouring pieces, which one thread takes, share the larger operand.
+        let (i, j) = if m > n {
+            (
+                piece_range.start / column_pieces,
+                piece_range.start % column_pieces,
+            )
+        } else {
+            (
+                piece_range.start % row_pieces,
+                piece_range.start / row_pieces,
+            )
+        };
         let row_range = (first + i * rows, rows.min(m - i * rows));
         let column_range = (j * columns, columns.min(n - j * columns));
         // SAFETY: the pieces of C are disjoint; the operands were checked by `gemm`.
@@ -498,21 +515,22 @@ unsafe fn piece<F: Real>(
         };
         let is_last = done == k;
         let bias = c.epilogue.bias.filter(|_| is_last);
+        let segments = [[0, len]];
+        let block = |first: usize, columns: usize, b: BlockB<F>| Block {
+            rows,
+            columns,
+            segments: &segments,
+            a,
+            b,
+            c: c.first.wrapping_add(row * c.ld + first),
+            ldc: c.ld,
+            beta: if from == start { c.beta } else { F::ONE },
+            bias: bias.map(|bias| bias.as_ptr().wrapping_add(first)),
+            relu: is_last && c.epilogue.relu,
+        };
         let run = |first: usize, columns: usize, b: BlockB<F>| {
-            let block = Block {
-                rows,
-                columns,
-                segments: &[[0, len]],
-                a,
-                b,
-                c: c.first.wrapping_add(row * c.ld + first),
-                ldc: c.ld,
-                beta: if from == start { c.beta } else { F::ONE },
-                bias: bias.map(|bias| bias.as_ptr().wrapping_add(first)),
-                relu: is_last && c.epilogue.relu,
-            };
             // SAFETY: the caller vouches for the operands.
-            unsafe { block.run() };
+            unsafe { block(first, columns, b).run() };
         };
         match *b {
             Right::Ready { strip, whole, tail } => {
@@ -533,7 +551,19 @@ unsafe fn piece<F: Real>(
             Right::Plain(b) => with_scratch(COLUMN_STEP * len, |room| {
                 let first = if shape.trans_b { from } else { from * b.ld };
                 let b = Matrix::new(&b.values[first..], b.ld);
-                for first in (column..column + columns).step_by(COLUMN_STEP) {
+                let whole = columns - columns % width::<F>();
+                let mut done = 0;
+                if !shape.trans_b && rows >= PANEL_ROWS && whole > 0 {
+                    let strip = BlockB {
+                        first: b.values.as_ptr().wrapping_add(column),
+                        step: b.ld,
+                        next: width::<F>(),
+                    };
+                    // SAFETY: the caller vouches for the operands; the room holds a strip.
+                    unsafe { block(column, whole, strip).run_packing(room.as_mut_ptr()) };
+                    done = whole;
+                }
+                for first in (column + done..column + columns).step_by(COLUMN_STEP) {
                     let taken = COLUMN_STEP.min(column + columns - first);
                     let strip = &mut room[..taken.next_multiple_of(width::<F>()) * len];
                     pack_strip(b, shape.trans_b, (first, taken), len, strip);

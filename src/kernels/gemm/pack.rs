@@ -185,75 +185,37 @@ pub(super) fn pack_a<F: Real>(
     parallel::for_each_chunk_mut(packed, PANELS * PANEL_ROWS * k, |chunk, packed| {
         let row = first + chunk * PANELS * PANEL_ROWS;
         let from = &a.values[if transposed { row } else { row * a.ld }..];
-        if let (Some(from), Some(packed)) = (F::as_f32(from), F::as_f32_mut(packed)) {
-            let from = Matrix::new(from, a.ld);
-            return dispatch(PackA {
-                from,
-                transposed,
-                k,
-                packed,
-            });
-        }
-        for (i, panel) in packed.chunks_mut(PANEL_ROWS * k).enumerate() {
-            let rows = panel.len() / k;
-            for (p, to) in panel.chunks_exact_mut(rows).enumerate() {
-                for (r, to) in to.iter_mut().enumerate() {
-                    let row = i * PANEL_ROWS + r;
-                    *to = from[if transposed {
-                        p * a.ld + row
-                    } else {
-                        row * a.ld + p
-                    }];
+        let whole = packed.len() / (PANEL_ROWS * k);
+        let (panels, rest) = packed.split_at_mut(whole * PANEL_ROWS * k);
+        let (panels, _) = panels.as_chunks_mut::<PANEL_ROWS>();
+        if transposed {
+            for p in 0..k {
+                let (groups, _) = from[p * a.ld..][..whole * PANEL_ROWS].as_chunks::<PANEL_ROWS>();
+                for (i, group) in groups.iter().enumerate() {
+                    panels[i * k + p] = *group;
                 }
+            }
+        } else {
+            for (i, panel) in panels.chunks_exact_mut(k).enumerate() {
+                let row = |r: usize| &from[(i * PANEL_ROWS + r) * a.ld..][..k];
+                let rows: [&[F]; PANEL_ROWS] = std::array::from_fn(row);
+                for (p, to) in panel.iter_mut().enumerate() {
+                    for (to, row) in to.iter_mut().zip(rows) {
+                        *to = row[p];
+                    }
+                }
+            }
+        }
+        let rows = rest.len() / k;
+        for (p, to) in rest.chunks_exact_mut(rows.max(1)).enumerate() {
+            for (r, to) in to.iter_mut().enumerate() {
+                let row = whole * PANEL_ROWS + r;
+                *to = from[if transposed {
+                    p * a.ld + row
+                } else {
+                    row * a.ld + p
+                }];
             }
         }
     });
-}
-
-/// A piece of [`pack_a`] of `f32`, whose first row is the first of `from`.
-struct PackA<'a> {
-    from: Matrix<'a, f32>,
-    transposed: bool,
-    k: usize,
-    packed: &'a mut [f32],
-}
-
-impl Kernel for PackA<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run<S: Simd>(self, s: S) {
-        let (Matrix { values, ld }, k) = (self.from, self.k);
-        let all = self.packed.len() / k;
-        if self.transposed {
-            for p in 0..k {
-                let line = &values[p * ld..][..all];
-                for row in (0..all).step_by(PANEL_ROWS) {
-                    let rows = PANEL_ROWS.min(all - row);
-                    let part = s.load_partial(&line[row..row + rows]);
-                    s.store_partial(&mut self.packed[row * k + p * rows..][..rows], part);
-                }
-            }
-            return;
-        }
-        let mut square = [s.zero(); LANES];
-        for row in (0..all).step_by(PANEL_ROWS) {
-            let rows = PANEL_ROWS.min(all - row);
-            for p in (0..k).step_by(LANES) {
-                let len = LANES.min(k - p);
-                for (r, part) in square.iter_mut().enumerate() {
-                    *part = if r < rows {
-                        s.load_partial(&values[(row + r) * ld + p..][..len])
-                    } else {
-                        s.zero()
-                    };
-                }
-                s.transpose(&mut square);
-                let to = &mut self.packed[row * k + p * rows..][..len * rows];
-                for (to, &part) in to.chunks_exact_mut(rows).zip(&square) {
-                    s.store_partial(to, part);
-                }
-            }
-        }
-    }
 }

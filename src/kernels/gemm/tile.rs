@@ -43,6 +43,8 @@ pub(super) struct Tile<'a, F> {
     pub b_step: usize,
     /// From one vector of a row of B to the next.
     pub b_next: usize,
+    /// Where a copying tile leaves B, in panels of one vector.
+    pub copy: *mut F,
     pub c: *mut F,
     pub ldc: usize,
     /// Columns of C in the last vector.
@@ -52,67 +54,103 @@ pub(super) struct Tile<'a, F> {
 
 /// The number types that have tiles.
 pub(super) trait Element: Real {
-    /// Computes a tile of `ROWS` rows and `VECTORS` vectors.
+    /// Computes a tile of `ROWS` rows and `VECTORS` vectors; if `COPY`, what it reads of B is copied on the way.
     ///
     /// # Safety
     /// A, B and C hold what the tile says: `ROWS` rows of A over all segments, as many rows of B as the segments are long
-    /// together, `ROWS` rows of C, which nobody else uses.
-    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, tile: &Tile<'_, Self>);
+    /// together, `ROWS` rows of C, which nobody else uses; if `COPY`, room for the vectors of B.
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const COPY: bool>(
+        s: S,
+        tile: &Tile<'_, Self>,
+    );
 }
 
-struct Task<'a, F, const ROWS: usize, const VECTORS: usize>(&'a Tile<'a, F>);
+struct Task<'a, F, const ROWS: usize, const VECTORS: usize, const COPY: bool>(&'a Tile<'a, F>);
 
-impl<const ROWS: usize, const VECTORS: usize> Kernel for Task<'_, f32, ROWS, VECTORS> {
+impl<const ROWS: usize, const VECTORS: usize, const COPY: bool> Kernel
+    for Task<'_, f32, ROWS, VECTORS, COPY>
+{
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // SAFETY: vouched for by the caller of `Element::tile`, which alone makes tasks.
-        unsafe { multiply::<f32, S, ROWS, VECTORS>(s, self.0) }
+        unsafe { multiply::<f32, S, ROWS, VECTORS, COPY>(s, self.0) }
     }
 }
 
-impl<const ROWS: usize, const VECTORS: usize> Kernel for Task<'_, f64, ROWS, VECTORS> {
+impl<const ROWS: usize, const VECTORS: usize, const COPY: bool> Kernel
+    for Task<'_, f64, ROWS, VECTORS, COPY>
+{
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // SAFETY: vouched for by the caller of `Element::tile`, which alone makes tasks.
-        unsafe { multiply::<f64, S, ROWS, VECTORS>(s, self.0) }
+        unsafe { multiply::<f64, S, ROWS, VECTORS, COPY>(s, self.0) }
     }
 }
 
 impl Element for f32 {
     #[inline(always)]
-    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, tile: &Tile<'_, f32>) {
-        s.vectorize(Task::<f32, ROWS, VECTORS>(tile));
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const COPY: bool>(
+        s: S,
+        tile: &Tile<'_, f32>,
+    ) {
+        s.vectorize(Task::<f32, ROWS, VECTORS, COPY>(tile));
     }
 }
 
 impl Element for f64 {
     #[inline(always)]
-    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(s: S, tile: &Tile<'_, f64>) {
-        s.vectorize(Task::<f64, ROWS, VECTORS>(tile));
+    unsafe fn tile<S: Simd, const ROWS: usize, const VECTORS: usize, const COPY: bool>(
+        s: S,
+        tile: &Tile<'_, f64>,
+    ) {
+        s.vectorize(Task::<f64, ROWS, VECTORS, COPY>(tile));
     }
 }
 
 /// # Safety
 /// As [`Element::tile`].
 #[inline(always)]
-unsafe fn multiply<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
+unsafe fn multiply<
+    F: Real,
+    S: Lanes<F>,
+    const ROWS: usize,
+    const VECTORS: usize,
+    const COPY: bool,
+>(
     s: S,
     t: &Tile<'_, F>,
 ) {
     debug_assert!(ROWS <= MAX_ROWS && (1..=S::WIDTH).contains(&t.last));
     let mut sums = [[s.fill(F::ZERO); VECTORS]; ROWS];
-    let mut b: [*const F; VECTORS] = std::array::from_fn(|v| t.b.wrapping_add(v * t.b_next));
+    let mut b = Right {
+        first: t.b,
+        step: t.b_step,
+        next: t.b_next,
+        copy: t.copy,
+        copy_next: if COPY {
+            t.segments.iter().map(|segment| segment[1]).sum::<usize>() * S::WIDTH
+        } else {
+            0
+        },
+    };
     match t.a {
         Left::Rows(rows) => {
             for &[start, len] in t.segments {
-                let a: [*const F; ROWS] = std::array::from_fn(|i| rows[i].wrapping_add(start));
-                for p in 0..len {
-                    // SAFETY: p is within the segment, and the caller vouches for the operands.
-                    unsafe { step(s, &mut sums, &b, p * t.b_step, |i| *a[i].add(p)) };
+                let mut starts = rows;
+                for start_of_row in &mut starts {
+                    *start_of_row = start_of_row.wrapping_add(start);
                 }
-                b = b.map(|b| b.wrapping_add(len * t.b_step));
+                for p in 0..len {
+                    let a = |i: usize| {
+                        // SAFETY: p is within the segment, and the caller vouches for the operands.
+                        unsafe { *starts[i].add(p) }
+                    };
+                    // SAFETY: as above.
+                    unsafe { step::<F, S, ROWS, VECTORS, COPY>(s, &mut sums, &b, p, a) };
+                }
+                b.advance(len, S::WIDTH);
             }
         }
         Left::Columns {
@@ -120,13 +158,17 @@ unsafe fn multiply<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize
             step: k_step,
         } => {
             for &[start, len] in t.segments {
-                let mut a = first.wrapping_add(start);
+                let mut column = first.wrapping_add(start);
                 for p in 0..len {
-                    // SAFETY: p is within the segment, and the caller vouches for the operands.
-                    unsafe { step(s, &mut sums, &b, p * t.b_step, |i| *a.add(i)) };
-                    a = a.wrapping_add(k_step);
+                    let a = |i: usize| {
+                        // SAFETY: p is within the segment, and the caller vouches for the operands.
+                        unsafe { *column.add(i) }
+                    };
+                    // SAFETY: as above.
+                    unsafe { step::<F, S, ROWS, VECTORS, COPY>(s, &mut sums, &b, p, a) };
+                    column = column.wrapping_add(k_step);
                 }
-                b = b.map(|b| b.wrapping_add(len * t.b_step));
+                b.advance(len, S::WIDTH);
             }
         }
     }
@@ -134,24 +176,47 @@ unsafe fn multiply<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize
     unsafe { store(s, t, &sums) }
 }
 
-/// Adds the products of one k. Plain loops over indices: iterator adapters and `array::from_fn` are functions of the baseline
-/// that the compiler may leave as calls, with every vector going through memory.
+/// Where a segment finds B, and leaves its copy.
+struct Right<F> {
+    first: *const F,
+    step: usize,
+    next: usize,
+    copy: *mut F,
+    copy_next: usize,
+}
+
+impl<F> Right<F> {
+    /// Goes on to the segment after one of length `len`.
+    #[inline(always)]
+    fn advance(&mut self, len: usize, width: usize) {
+        self.first = self.first.wrapping_add(len * self.step);
+        self.copy = self.copy.wrapping_add(len * width);
+    }
+}
+
+/// Adds the products of place `p` of a segment. Plain loops over indices: iterator adapters and `array::from_fn` are
+/// functions of the baseline that the compiler may leave as calls, with every vector going through memory.
 ///
 /// # Safety
-/// B holds a vector at `at` beyond each of its pointers, and `a` may be called for each row.
+/// B holds the row, its copy has room for it, and `a` may be called for each row.
 #[inline(always)]
 #[expect(clippy::needless_range_loop)]
-unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
+unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize, const COPY: bool>(
     s: S,
     sums: &mut [[S::V; VECTORS]; ROWS],
-    b: &[*const F; VECTORS],
-    at: usize,
+    b: &Right<F>,
+    p: usize,
     a: impl Fn(usize) -> F,
 ) {
     let mut row = [s.fill(F::ZERO); VECTORS];
     for v in 0..VECTORS {
         // SAFETY: as the caller vouches.
-        row[v] = unsafe { s.read(b[v].add(at)) };
+        unsafe {
+            row[v] = s.read(b.first.add(v * b.next + p * b.step));
+            if COPY {
+                s.write(b.copy.add(v * b.copy_next + p * S::WIDTH), row[v]);
+            }
+        }
     }
     for i in 0..ROWS {
         let a = s.fill(a(i));
