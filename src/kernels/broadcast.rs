@@ -86,16 +86,30 @@ impl<F: Real, O: Fn(F, F) -> F> Kernel for Fold<'_, F, O> {
     }
 }
 
-/// `y = op(a, b)` for each element.
-struct Zip<'a, F, O>(&'a mut [F], &'a [F], &'a [F], O);
+/// `y = op(y, a, b)` for each element.
+struct Zip<'a, F, O>(&'a mut [F], [&'a [F]; 2], O);
 
-impl<F: Real, O: Fn(F, F) -> F> Kernel for Zip<'_, F, O> {
+impl<F: Real, O: Fn(F, F, F) -> F> Kernel for Zip<'_, F, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        let Self(y, a, b, op) = self;
+        let Self(y, [a, b], op) = self;
         for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-            *y = op(a, b);
+            *y = op(*y, a, b);
+        }
+    }
+}
+
+/// `y = op(y, a, b, c)` for each element.
+struct Zip3<'a, F, O>(&'a mut [F], [&'a [F]; 3], O);
+
+impl<F: Real, O: Fn(F, F, F, F) -> F> Kernel for Zip3<'_, F, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self(y, [a, b, c], op) = self;
+        for (((y, &a), &b), &c) in y.iter_mut().zip(a).zip(b).zip(c) {
+            *y = op(*y, a, b, c);
         }
     }
 }
@@ -148,14 +162,44 @@ pub fn map<F: Real>(output: &mut [F], op: impl Fn(F) -> F + Sync) {
     for_each_chunk_mut(output, CHUNK, |_, part| dispatch(Map(part, &op)));
 }
 
-/// `output = op(a, b)`, all of one shape.
-pub fn zip<F: Real>(output: &mut [F], a: &[F], b: &[F], op: impl Fn(F, F) -> F + Sync) {
+/// `output = op(a, b)`, or that added to it if `accumulate`; all of one shape.
+pub fn zip<F: Real>(
+    output: &mut [F],
+    accumulate: bool,
+    [a, b]: [&[F]; 2],
+    op: impl Fn(F, F) -> F + Sync,
+) {
+    let len = output.len();
+    assert!(a.len() == len && b.len() == len, "tensors of one shape");
+    for_each_chunk_mut(output, CHUNK, |chunk, part| {
+        let inputs = [&a[chunk * CHUNK..], &b[chunk * CHUNK..]];
+        if accumulate {
+            dispatch(Zip(part, inputs, |y, a, b| y + op(a, b)));
+        } else {
+            dispatch(Zip(part, inputs, |_, a, b| op(a, b)));
+        }
+    });
+}
+
+/// [`zip`] of three inputs.
+pub fn zip3<F: Real>(
+    output: &mut [F],
+    accumulate: bool,
+    inputs: [&[F]; 3],
+    op: impl Fn(F, F, F) -> F + Sync,
+) {
+    let len = output.len();
     assert!(
-        output.len() == a.len() && output.len() == b.len(),
-        "three tensors of one shape"
+        inputs.iter().all(|x| x.len() == len),
+        "tensors of one shape"
     );
     for_each_chunk_mut(output, CHUNK, |chunk, part| {
-        dispatch(Zip(part, &a[chunk * CHUNK..], &b[chunk * CHUNK..], &op));
+        let inputs = inputs.map(|x| &x[chunk * CHUNK..]);
+        if accumulate {
+            dispatch(Zip3(part, inputs, |y, a, b, c| y + op(a, b, c)));
+        } else {
+            dispatch(Zip3(part, inputs, |_, a, b, c| op(a, b, c)));
+        }
     });
 }
 

@@ -146,7 +146,7 @@ impl<F: Real> Layer<F> for PReLU {
         let (terms, sums) = (cx.temp(0), cx.temp(1));
         if let Some(mut grad) = cx.grad_param(0) {
             let below = |x: F, dy: F| if x < F::ZERO { dy * x } else { F::ZERO };
-            zip(terms, x, dy, below);
+            zip(terms, false, [x, dy], below);
             if sums.len() == grad.values.len() {
                 column_sums(terms, sums.len(), grad.values, grad.accumulate);
             } else {
@@ -165,18 +165,12 @@ impl<F: Real> Layer<F> for PReLU {
         }
         if let Some(grad) = cx.grad_input(0) {
             // The slope at each place, then times dy.
-            zip(terms, x, x, |x, _| x);
+            fold(terms, x, Aligned::new(sizes, sizes), |_, x| x);
             fold(terms, cx.param(0), aligned, |x, alpha| {
                 if x < F::ZERO { alpha } else { F::ONE }
             });
-            if grad.accumulate {
-                fold(dy, terms, Aligned::new(sizes, sizes), |dy, slope| {
-                    dy * slope
-                });
-                fold(grad.values, dy, Aligned::new(sizes, sizes), |a, b| a + b);
-            } else {
-                zip(grad.values, dy, terms, |dy, slope| dy * slope);
-            }
+            let slopes = [&*dy, &*terms];
+            zip(grad.values, grad.accumulate, slopes, |dy, slope| dy * slope);
         }
         Ok(())
     }

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use self::operation::{Difference, Largest, Mean, Operation, Product, Rule, Smallest, Sum};
 use super::Configured;
 use crate::error::{Error, Result};
-use crate::kernels::broadcast::{Aligned, fold, map, sum_to, zip};
+use crate::kernels::broadcast::{Aligned, fold, map, sum_to, zip, zip3};
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -142,7 +142,7 @@ impl<F: Real, O: Operation> Layer<F> for Merge<O> {
             let aligned = |i: usize| Aligned::new(sizes, cx.input_shape(i));
             let two = n > 1 && aligned(0).is_same() && aligned(1).is_same();
             if two {
-                zip(output, cx.input(0), cx.input(1), O::merge);
+                zip(output, false, [cx.input(0), cx.input(1)], O::merge);
             } else {
                 fold(output, cx.input(0), aligned(0), |_, x| x);
             }
@@ -184,8 +184,17 @@ impl<F: Real, O: Operation> Layer<F> for Merge<O> {
             }
             return Ok(());
         }
-        let terms = cx.temp(0);
         let masked = (0..n).any(|i| cx.mask(i).is_some());
+        if n == 2 && !masked && cx.input_shape(0) == cx.input_shape(1) {
+            for i in 0..n {
+                if let Some(grad) = cx.grad_input(i) {
+                    let (x, other) = (cx.input(i), cx.input(1 - i));
+                    pair_gradient::<F, O>(grad.values, grad.accumulate, grad_output, x, other);
+                }
+            }
+            return Ok(());
+        }
+        let terms = cx.temp(0);
         for i in 0..n {
             let Some(grad) = cx.grad_input(i) else {
                 continue;
@@ -195,7 +204,7 @@ impl<F: Real, O: Operation> Layer<F> for Merge<O> {
                 Rule::Choice => choice_terms(terms, grad_output, cx.output(0), i, n, operand),
                 _ if masked => kept_product_terms(terms, grad_output, i, n, operand),
                 _ => {
-                    terms.copy_from_slice(grad_output);
+                    fold(terms, grad_output, Aligned::new(sizes, sizes), |_, dy| dy);
                     for j in (0..n).filter(|&j| j != i) {
                         let aligned = Aligned::new(sizes, cx.input_shape(j));
                         fold(terms, cx.input(j), aligned, O::merge);
@@ -274,6 +283,27 @@ fn merge_kept<'a, F: Real, O: Operation>(
                 .for_each(|(y, x)| *y = O::merge(*y, x));
         }
     }
+}
+
+/// The gradient of `x`, one of two inputs of one shape and without masks.
+fn pair_gradient<F: Real, O: Operation>(
+    grad: &mut [F],
+    accumulate: bool,
+    grad_output: &[F],
+    x: &[F],
+    other: &[F],
+) {
+    if O::RULE == Rule::Product {
+        return zip(grad, accumulate, [grad_output, other], |dy, other| {
+            dy * other
+        });
+    }
+    let half = F::of(0.5);
+    zip3(grad, accumulate, [grad_output, x, other], |dy, x, other| {
+        let y = O::merge(x, other);
+        let share = if other == y { half } else { F::ONE };
+        if x == y { dy * share } else { F::ZERO }
+    });
 }
 
 /// The gradient of input `i` before it is summed: times the product of the others that the masks keep.

@@ -326,7 +326,7 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
                 Activation::Sigmoid.forward_in_place(gate, geometry.value_width);
                 if keeps {
                     let gated = cx.temp(0);
-                    zip(gated, context, gate, |c, g| c * g);
+                    zip(gated, false, [context, gate], |c, g| c * g);
                     self.project(&cx, Part::Output, gated, output);
                 } else {
                     let shape = [context.len()];
@@ -366,12 +366,14 @@ impl<F: Real> Layer<F> for MultiHeadAttention {
             }
             (Some(dy), Some(gate)) => {
                 let gated = cx.temp(4);
-                zip(gated, context, gate, |c, g| c * g);
+                zip(gated, false, [context, gate], |c, g| c * g);
                 self.weights_backward(&mut cx, Part::Output, gated, dy);
                 self.input_backward(&cx, Part::Output, dy, grad_context, false);
                 // d(context * sigmoid(z)) = dcontext * g + context * g * (1 - g) * dz
                 let grad_gate = gated;
-                zip(grad_gate, context, gate, |c, g| c * g * (F::ONE - g));
+                zip(grad_gate, false, [context, gate], |c, g| {
+                    c * g * (F::ONE - g)
+                });
                 let shape = [grad_gate.len()];
                 let same = Aligned::new(&shape, &shape);
                 fold(grad_gate, grad_context, same, |slope, dc| slope * dc);
