@@ -43,24 +43,33 @@ pub fn backward<F: Real>(
     weights: &Weights<'_, F>,
     work: Backward<'_, F>,
 ) {
-    let chunk = sizes.chunk_rows();
+    // Where a step is one product by the state, chunks meet for it: fewer rows would load more for each product.
+    let is_joint = sizes.state_masks == 0 && sizes.kind != (Kind::Gru { reset_after: false });
+    let chunks = sizes.batch.div_ceil(sizes.chunk_rows());
+    let rows = sizes.chunk_rows() * sizes.chunks_together(if is_joint { chunks } else { 1 });
     // Pieces are whole chunks but for the last rows.
-    let parts = sizes.batch.div_ceil(chunk);
+    let parts = sizes.batch.div_ceil(rows);
     let whole = Piece {
         work,
         rows: sizes.batch,
     };
+    let together = Together {
+        sizes,
+        cell,
+        weights,
+        is_joint,
+    };
     parallel::for_each_piece(
         whole,
         parts,
-        &|piece, at| piece.cut(at * chunk),
+        &|piece, at| piece.cut(at * rows),
         |mut piece, parts| {
             for _ in 1..parts {
-                let rest = piece.cut(chunk);
-                piece.run(sizes, cell, weights);
+                let rest = piece.cut(rows);
+                together.run(&mut piece);
                 piece = rest;
             }
-            piece.run(sizes, cell, weights);
+            together.run(&mut piece);
         },
     );
 }
@@ -80,19 +89,101 @@ impl<F: Real> Piece<'_, F> {
         Self { work, rows }
     }
 
-    /// Takes the rows of one chunk through all steps.
-    fn run(&mut self, sizes: &Sizes, cell: &Cell<'_>, weights: &Weights<'_, F>) {
-        let chunk = Chunk {
-            sizes,
-            cell,
-            weights,
+    /// The same rows, for a while.
+    fn again(&mut self) -> Piece<'_, F> {
+        Piece {
+            work: self.work.again(),
             rows: self.rows,
-        };
-        chunk.run(&mut self.work);
+        }
+    }
+}
+
+/// Takes the rows of a piece through all steps, chunk by chunk.
+struct Together<'a, F> {
+    sizes: &'a Sizes,
+    cell: &'a Cell<'a>,
+    weights: &'a Weights<'a, F>,
+    is_joint: bool,
+}
+
+impl<F: Real> Together<'_, F> {
+    fn run(&self, piece: &mut Piece<'_, F>) {
+        let (time, window) = (self.sizes.time, self.sizes.window());
+        for index in (0..time.div_ceil(window)).rev() {
+            let steps = index * window..time.min((index + 1) * window);
+            for step in steps.clone().rev() {
+                self.for_each_chunk(piece, |chunk, work| {
+                    chunk.add_grad_y(work, step);
+                    chunk.step(work, step);
+                });
+                if self.is_joint {
+                    self.multiply_states(piece);
+                }
+            }
+            if !piece.work.grad_x.is_empty() {
+                self.for_each_chunk(piece, |chunk, work| {
+                    chunk.multiply_inputs(work, steps.clone());
+                });
+            }
+        }
+    }
+
+    fn for_each_chunk(
+        &self,
+        piece: &mut Piece<'_, F>,
+        work: impl Fn(&Chunk<'_, F>, &mut Backward<'_, F>),
+    ) {
+        let most = self.sizes.chunk_rows();
+        let mut piece = piece.again();
+        loop {
+            let rest = (piece.rows > most).then(|| piece.cut(most));
+            let chunk = Chunk {
+                sizes: self.sizes,
+                cell: self.cell,
+                weights: self.weights,
+                rows: piece.rows,
+                is_joint: self.is_joint,
+            };
+            work(&chunk, &mut piece.work);
+            match rest {
+                Some(rest) => piece = rest,
+                None => return,
+            }
+        }
+    }
+
+    /// Adds to the gradients by the states what comes through the gates, whose gradients the chunks left in `spare`.
+    fn multiply_states(&self, piece: &mut Piece<'_, F>) {
+        let (units, width) = (self.sizes.units, self.sizes.width());
+        let work = &mut piece.work;
+        for (part, columns) in self.sizes.state_parts() {
+            let grads = Matrix::new(&work.spare[columns.start..], width);
+            let d = MatrixMut::new(&mut *work.grad_states[0], units);
+            let recurrent = &self.weights.recurrent;
+            recurrent.multiply(part, grads, piece.rows, F::ONE, d, &[]);
+        }
     }
 }
 
 impl<'a, F: Real> Backward<'a, F> {
+    /// The same work, for a while.
+    fn again(&mut self) -> Backward<'_, F> {
+        let [h, c] = &mut self.grad_states;
+        Backward {
+            mask: self.mask,
+            input_masks: self.input_masks,
+            state_masks: self.state_masks,
+            grad_y: self.grad_y,
+            grad_states: [&mut **h, &mut **c],
+            tape: self.tape.again(),
+            grad_x: &mut *self.grad_x,
+            add_x: self.add_x,
+            window: &mut *self.window,
+            states: &mut *self.states,
+            spare: &mut *self.spare,
+        }
+    }
+
     fn cut(&mut self, at: usize, rows: usize) -> Self {
         let [h, c] = &mut self.grad_states;
         Backward {
@@ -117,23 +208,11 @@ struct Chunk<'a, F> {
     cell: &'a Cell<'a>,
     weights: &'a Weights<'a, F>,
     rows: usize,
+    /// The product by the states comes afterwards, for several chunks.
+    is_joint: bool,
 }
 
 impl<F: Real> Chunk<'_, F> {
-    fn run(&self, work: &mut Backward<'_, F>) {
-        let (time, window) = (self.sizes.time, self.sizes.window());
-        for index in (0..time.div_ceil(window)).rev() {
-            let steps = index * window..time.min((index + 1) * window);
-            for step in steps.clone().rev() {
-                self.add_grad_y(work, step);
-                self.step(work, step);
-            }
-            if !work.grad_x.is_empty() {
-                self.multiply_inputs(work, steps);
-            }
-        }
-    }
-
     /// Where step `step` lies in the tape, `width` numbers a row.
     fn slot(&self, step: usize, width: usize) -> Range<usize> {
         let len = self.rows * width;
@@ -195,6 +274,16 @@ impl<F: Real> Chunk<'_, F> {
             Kind::Simple => gates.simple(dh),
             Kind::Lstm => gates.lstm(&tape.before[1][self.slot(step, units)], dh, dc),
             Kind::Gru { reset_after } => gates.gru(before, dh, reset_after),
+        }
+        if self.is_joint {
+            gates.spare.copy_from_slice(gates.values);
+            if kind == (Kind::Gru { reset_after: true }) {
+                let rows = gates.spare.chunks_exact_mut(width);
+                for (to, from) in rows.zip(gates.extra.chunks_exact(units)) {
+                    to[2 * units..].copy_from_slice(from);
+                }
+            }
+            return;
         }
         // The candidate of a GRU is the last part, but its gradient is what a reset gate before it waits for.
         let (d, masked) = work.states.split_at_mut(self.rows * units);

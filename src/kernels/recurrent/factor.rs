@@ -15,6 +15,15 @@ pub struct Factor<'a, F> {
     sizes: [(usize, usize); MAX_PARTS],
 }
 
+impl<F> Default for Factor<'_, F> {
+    fn default() -> Self {
+        Self {
+            parts: [const { None }; MAX_PARTS],
+            sizes: [(0, 0); MAX_PARTS],
+        }
+    }
+}
+
 /// Rows and columns of a part as a factor.
 fn sizes(rows: usize, columns: &Range<usize>, transposed: bool) -> (usize, usize) {
     if transposed {
@@ -47,10 +56,7 @@ impl<'a, F: Real> Factor<'a, F> {
         transposed: bool,
         memory: &'a mut [F],
     ) -> Self {
-        let mut factor = Self {
-            parts: [None; MAX_PARTS],
-            sizes: [(0, 0); MAX_PARTS],
-        };
+        let mut factor = Self::default();
         let mut memory = memory;
         for (part, columns) in parts {
             let (k, n) = sizes(rows, &columns, transposed);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::factor::Factor;
 use super::gates::{Gates, Skip};
-use super::{Cell, Kind, Sizes, cut, cut_mut, gather};
+use super::{Cell, Kind, Sizes, cut, cut_mut, gather, joint};
 use crate::kernels::gemm::{Matrix, MatrixMut};
 use crate::parallel;
 use crate::real::Real;
@@ -28,7 +28,7 @@ pub struct Forward<'a, F> {
     pub tape: Tape<'a, F>,
     /// Scratch: `[batch, window, input]` elements.
     pub window: &'a mut [F],
-    /// Scratch with state masks: `[batch, units]`.
+    /// Scratch with state masks or without a backward pass: `[batch, units]`.
     pub masked: &'a mut [F],
 }
 
@@ -46,6 +46,17 @@ pub struct Tape<'a, F> {
 }
 
 impl<'a, F> Tape<'a, F> {
+    /// The same tape, for a while.
+    pub(super) fn again(&mut self) -> Tape<'_, F> {
+        let [h, c] = &mut self.before;
+        Tape {
+            gates: &mut *self.gates,
+            extra: &mut *self.extra,
+            before: [&mut **h, &mut **c],
+            sums: &mut *self.sums,
+        }
+    }
+
     /// Cuts off what belongs to the rows from `at` on.
     pub(super) fn cut(&mut self, at: usize, rows: usize) -> Self {
         let [h, c] = &mut self.before;
@@ -63,49 +74,88 @@ impl<'a, F> Tape<'a, F> {
 pub struct Weights<'a, F> {
     pub(super) kernel: Factor<'a, F>,
     pub(super) recurrent: Factor<'a, F>,
+    /// For the kernels that keep sums in registers, all weights; or empty.
+    pub(super) joint: &'a [F],
     /// What the sums of a step start with, `[width]`; or empty.
-    pub bias: &'a [F],
+    bias: &'a [F],
     /// What a GRU that resets after adds to the state's part of the candidate, `[units]`; or empty.
-    pub candidate_bias: &'a [F],
+    candidate_bias: &'a [F],
 }
 
 impl<'a, F: Real> Weights<'a, F> {
     /// The memory that packed weights take.
-    pub fn len(sizes: &Sizes, transposed: bool) -> usize {
+    pub fn len(sizes: &Sizes, cell: &Cell<'_>, transposed: bool) -> usize {
+        if !transposed && joint::applies::<F>(sizes, cell) {
+            return joint::len(sizes);
+        }
         Factor::<F>::len(sizes.input, sizes.input_parts(), transposed)
             + Factor::<F>::len(sizes.units, sizes.state_parts(), transposed)
     }
 
-    /// Packs `kernel` (`[input, width]`) and `recurrent` (`[units, width]`) into memory of [`Weights::len`] elements:
-    /// as they are for a forward pass, transposed for a backward pass.
+    /// Packs `kernel` (`[input, width]`) and `recurrent` (`[units, width]`) into memory of [`Weights::len`] elements for
+    /// a forward pass. The sums of a step start with `bias` (`[width]`, or empty); a GRU that resets after adds
+    /// `candidate_bias` (`[units]`, or empty) to the state's part of the candidate.
     pub fn pack(
         sizes: &Sizes,
-        kernel: &[F],
-        recurrent: &[F],
-        transposed: bool,
+        cell: &Cell<'_>,
+        (kernel, recurrent): (&[F], &[F]),
+        (bias, candidate_bias): (&'a [F], &'a [F]),
         memory: &'a mut [F],
     ) -> Self {
+        let mut weights = Self {
+            kernel: Factor::default(),
+            recurrent: Factor::default(),
+            joint: &[],
+            bias,
+            candidate_bias,
+        };
+        if joint::applies::<F>(sizes, cell) {
+            let biases = (bias, candidate_bias);
+            joint::pack(sizes, (kernel, recurrent), biases, memory);
+            weights.joint = memory;
+        } else {
+            weights.pack_factors(sizes, (kernel, recurrent), false, memory);
+        }
+        weights
+    }
+
+    /// Packs the transposed weights for a backward pass.
+    pub fn pack_transposed(sizes: &Sizes, weights: (&[F], &[F]), memory: &'a mut [F]) -> Self {
+        let mut packed = Self {
+            kernel: Factor::default(),
+            recurrent: Factor::default(),
+            joint: &[],
+            bias: &[],
+            candidate_bias: &[],
+        };
+        packed.pack_factors(sizes, weights, true, memory);
+        packed
+    }
+
+    fn pack_factors(
+        &mut self,
+        sizes: &Sizes,
+        (kernel, recurrent): (&[F], &[F]),
+        transposed: bool,
+        memory: &'a mut [F],
+    ) {
         let width = sizes.width();
         let kernel_len = Factor::<F>::len(sizes.input, sizes.input_parts(), transposed);
         let (for_kernel, for_recurrent) = memory.split_at_mut(kernel_len);
-        Self {
-            kernel: Factor::pack(
-                kernel,
-                (sizes.input, width),
-                sizes.input_parts(),
-                transposed,
-                for_kernel,
-            ),
-            recurrent: Factor::pack(
-                recurrent,
-                (sizes.units, width),
-                sizes.state_parts(),
-                transposed,
-                for_recurrent,
-            ),
-            bias: &[],
-            candidate_bias: &[],
-        }
+        self.kernel = Factor::pack(
+            kernel,
+            (sizes.input, width),
+            sizes.input_parts(),
+            transposed,
+            for_kernel,
+        );
+        self.recurrent = Factor::pack(
+            recurrent,
+            (sizes.units, width),
+            sizes.state_parts(),
+            transposed,
+            for_recurrent,
+        );
     }
 }
 
@@ -116,24 +166,31 @@ pub fn forward<F: Real>(
     weights: &Weights<'_, F>,
     work: Forward<'_, F>,
 ) {
-    let chunk = sizes.chunk_rows();
+    let is_joint = !weights.joint.is_empty();
+    let chunks = sizes.batch.div_ceil(sizes.chunk_rows());
+    let rows = sizes.chunk_rows() * sizes.chunks_together(if is_joint { chunks } else { 1 });
     // Pieces are whole chunks but for the last rows.
-    let parts = sizes.batch.div_ceil(chunk);
+    let parts = sizes.batch.div_ceil(rows);
     let whole = Piece {
         work,
         rows: sizes.batch,
     };
+    let run = |piece: &mut Piece<'_, F>| {
+        if !is_joint || joint::run(sizes, weights, piece.rows, &mut piece.work).is_none() {
+            piece.run(sizes, cell, weights);
+        }
+    };
     parallel::for_each_piece(
         whole,
         parts,
-        &|piece, at| piece.cut(at * chunk),
+        &|piece, at| piece.cut(at * rows),
         |mut piece, parts| {
             for _ in 1..parts {
-                let rest = piece.cut(chunk);
-                piece.run(sizes, cell, weights);
+                let rest = piece.cut(rows);
+                run(&mut piece);
                 piece = rest;
             }
-            piece.run(sizes, cell, weights);
+            run(&mut piece);
         },
     );
 }

@@ -21,16 +21,19 @@ pub mod convolved;
 mod factor;
 mod forward;
 mod gates;
+mod joint;
 mod outer;
 mod weights;
 
 use std::ops::Range;
 
 use crate::kernels::activation::Activation;
+use crate::parallel;
 use crate::real::Real;
 
 pub use backward::{Backward, backward};
 pub use forward::{Forward, Tape, Weights, forward};
+pub use joint::applies as is_joint;
 pub use outer::PANEL;
 pub use weights::{Target, WeightGrads, weight_grads};
 
@@ -39,6 +42,9 @@ const WINDOW_ROWS: usize = 256;
 
 /// The most rows a thread takes through time together, and the fewest that keep a matrix kernel busy.
 const CHUNK_ROWS: Range<usize> = 8..32;
+
+/// The most rows of a thread that go through time together.
+const MOST_ROWS: usize = 64;
 
 /// What happens in a step. `a` is the activation, `s` the recurrent activation; `x` stands for `x_t W + b`, `*` is
 /// element-wise, `@` a matrix product.
@@ -144,6 +150,12 @@ impl Sizes {
         (self.batch / 8)
             .next_multiple_of(8)
             .clamp(CHUNK_ROWS.start, CHUNK_ROWS.end)
+    }
+
+    /// Of `chunks` chunks, those that a thread takes through time together. The bits of a row do not depend on it.
+    fn chunks_together(&self, chunks: usize) -> usize {
+        let fair = chunks.div_ceil(parallel::num_threads());
+        fair.clamp(1, MOST_ROWS / self.chunk_rows())
     }
 
     /// Steps whose inputs meet the kernel in one product.

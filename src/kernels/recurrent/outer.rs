@@ -2,7 +2,7 @@
 //!
 //! C is small and the sums are long, so both operands pass by in blocks of [`DEPTH`] rows: those of A lie in panels from
 //! the start ([`fill`]), those of B are laid in panels strip by strip, which gives their column sums by the way. A strip
-//! of B then serves all panels of all left factors from the first cache.
+//! of B then serves all panels of all left factors from the first cache, and a block of A all strips from the second.
 
 use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, width};
 use crate::kernels::scratch::with_scratch;
@@ -15,6 +15,9 @@ const DEPTH: usize = 128;
 
 /// Columns of a panel of A: panels take as many elements as a matrix with so many columns or a multiple.
 pub const PANEL: usize = 16;
+
+/// Numbers of C that are in work together: a block of A, read from memory once for all of them, needs its place too.
+const MOST_OF_C: usize = 3 << 16;
 
 /// Columns of a strip of B.
 pub(super) const STRIP: usize = 64;
@@ -89,21 +92,30 @@ pub(super) unsafe fn multiply<F: Real>(
     (rows, columns): (usize, usize),
     sums: &mut [F],
 ) {
-    parallel::for_each_chunk_mut(&mut sums[..columns], STRIP, |strip, sums| {
-        let first = strip * STRIP;
+    let strips = columns.div_ceil(STRIP);
+    let c_rows: usize = lefts.iter().flatten().map(|left| left.columns).sum();
+    // As many as there are for a thread, as long as their C stays in the second cache. The bits do not depend on it.
+    let together = strips
+        .div_ceil(parallel::num_threads())
+        .min(MOST_OF_C / (c_rows * STRIP).max(1))
+        .max(1);
+    parallel::for_each_chunk_mut(&mut sums[..columns], together * STRIP, |group, sums| {
         sums.fill(F::ZERO);
         with_scratch(DEPTH * STRIP, |packed: &mut [F]| {
             for start in (0..rows).step_by(DEPTH) {
                 let len = DEPTH.min(rows - start);
-                dispatch(Pack {
-                    b: Matrix::new(&b.values[start * b.ld + first..], b.ld),
-                    len,
-                    sums,
-                    packed,
-                });
-                for left in lefts.iter().flatten() {
-                    // SAFETY: these columns are this piece's alone, and the caller vouches for C.
-                    unsafe { block(left, start, len, packed, first, sums.len()) };
+                for (strip, sums) in sums.chunks_mut(STRIP).enumerate() {
+                    let first = (group * together + strip) * STRIP;
+                    dispatch(Pack {
+                        b: Matrix::new(&b.values[start * b.ld + first..], b.ld),
+                        len,
+                        sums,
+                        packed,
+                    });
+                    for left in lefts.iter().flatten() {
+                        // SAFETY: these columns are this piece's alone, and the caller vouches for C.
+                        unsafe { block(left, start, len, packed, first, sums.len()) };
+                    }
                 }
             }
         });

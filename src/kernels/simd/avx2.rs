@@ -164,6 +164,19 @@ impl Simd for Avx2 {
         }
     }
     #[inline(always)]
+    unsafe fn stream(self, to: &mut [f32; LANES], v: Floats) {
+        // SAFETY: the token proves the instructions; the caller vouches for the alignment.
+        unsafe {
+            _mm256_stream_ps(to.as_mut_ptr(), v[0]);
+            _mm256_stream_ps(to.as_mut_ptr().add(8), v[1]);
+        }
+    }
+    #[inline(always)]
+    fn end_stream(self) {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm_sfence() }
+    }
+    #[inline(always)]
     fn store_partial(self, to: &mut [f32], v: Floats) {
         // SAFETY: the token proves the instructions; masked lanes are not written.
         unsafe {

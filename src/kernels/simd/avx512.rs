@@ -89,6 +89,21 @@ impl Simd for Avx512 {
         unsafe { _mm512_storeu_ps(to.as_mut_ptr(), v) }
     }
     #[inline(always)]
+    unsafe fn stream(self, to: &mut [f32; LANES], v: __m512) {
+        // SAFETY: the token proves the instructions; the caller vouches for the alignment.
+        unsafe { _mm512_stream_ps(to.as_mut_ptr(), v) }
+    }
+    #[inline(always)]
+    fn end_stream(self) {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm_sfence() }
+    }
+    #[inline(always)]
+    fn prefetch(self, from: *const f32) {
+        // SAFETY: a hint, which does nothing where there is no memory.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+    #[inline(always)]
     fn store_partial(self, to: &mut [f32], v: __m512) {
         // SAFETY: the token proves the instructions; masked lanes are not written.
         unsafe { _mm512_mask_storeu_ps(to.as_mut_ptr(), first(to.len()), v) }

@@ -78,6 +78,21 @@ pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     fn store(self, to: &mut [f32; LANES], v: Self::F);
     /// Writes as many lanes as there is room for.
     fn store_partial(self, to: &mut [f32], v: Self::F);
+    /// Writes 16 lanes to memory past the caches, where the level can: numbers that nobody asks for soon would drive
+    /// others out of them. Other threads see them after [`Simd::end_stream`].
+    ///
+    /// # Safety
+    /// `to` is aligned to 64 bytes.
+    #[inline(always)]
+    unsafe fn stream(self, to: &mut [f32; LANES], v: Self::F) {
+        self.store(to, v);
+    }
+    /// Ends the writing with [`Simd::stream`].
+    #[inline(always)]
+    fn end_stream(self) {}
+    /// Asks for the cache line at `from`, which need not be readable.
+    #[inline(always)]
+    fn prefetch(self, _from: *const f32) {}
 
     /// `a + b`
     fn add(self, a: Self::F, b: Self::F) -> Self::F;

@@ -64,12 +64,15 @@ impl<R: Recurrence> Recurrent<R> {
             }
         };
         let lstm = sizes.kind == Kind::Lstm;
+        // Gates that stay in registers are kept for a backward pass alone.
+        let is_joint = kernel::is_joint::<F>(&sizes, &cell);
+        let gates = mode.backward || !is_joint;
         let drops = sizes.state_masks > 0;
         let reset_after = sizes.kind == (Kind::Gru { reset_after: true });
         Ok(Scratch {
             saved: vec![
-                need(true, &[batch, sizes.kept(), width])?,
-                need(cell.has_extra(), &[batch, sizes.kept(), units])?,
+                need(gates, &[batch, sizes.kept(), width])?,
+                need(gates && cell.has_extra(), &[batch, sizes.kept(), units])?,
                 need(mode.backward, &[batch, time, units])?,
                 need(mode.backward && lstm, &[batch, time, units])?,
                 need(mode.backward && cell.keeps_sums(), &[batch, time, width])?,
@@ -79,10 +82,13 @@ impl<R: Recurrence> Recurrent<R> {
             forward: vec![
                 need(!self.return_state, &[batch, units])?,
                 need(!self.return_state && lstm, &[batch, units])?,
-                need(true, &[batch, window, input])?,
-                need(drops, &[batch, units])?,
+                match is_joint {
+                    true => need(sizes.input_masks > 0, &[batch, input])?,
+                    false => need(true, &[batch, window, input])?,
+                },
+                need(drops || is_joint && !mode.backward, &[batch, units])?,
                 need(reset_after && self.use_bias, &[width])?,
-                kernel::Weights::<F>::len(&sizes, false),
+                kernel::Weights::<F>::len(&sizes, &cell, false),
             ],
             backward: vec![
                 need(true, &[batch, units])?,
@@ -92,7 +98,7 @@ impl<R: Recurrence> Recurrent<R> {
                 need(true, &[batch, width])?,
                 need(true, &[batch, time, input.next_multiple_of(kernel::PANEL)])?,
                 need(true, &[batch, time, units.next_multiple_of(kernel::PANEL)])?,
-                kernel::Weights::<F>::len(&sizes, true),
+                kernel::Weights::<F>::len(&sizes, &cell, true),
             ],
             reads_inputs: true,
             reads_outputs: false,
@@ -141,10 +147,16 @@ impl<R: Recurrence> Recurrent<R> {
                 .for_each(|(both, &bias)| *both += bias);
             bias = both;
         }
-        let packed = cx.temp(ahead::WEIGHTS);
-        let mut weights = kernel::Weights::pack(&sizes, cx.param(0), cx.param(1), false, packed);
-        weights.bias = bias;
-        weights.candidate_bias = candidate_bias.get(2 * self.units..).unwrap_or_default();
+        let weights = kernel::Weights::pack(
+            &sizes,
+            &cell,
+            (cx.param(0), cx.param(1)),
+            (
+                bias,
+                candidate_bias.get(2 * self.units..).unwrap_or_default(),
+            ),
+            cx.temp(ahead::WEIGHTS),
+        );
         let [h, c] = &mut now;
         let work = kernel::Forward {
             x: cx.input(0),
@@ -198,7 +210,7 @@ impl<R: Recurrence> Recurrent<R> {
             None => (&mut [][..], false),
         };
         let packed = cx.temp(back::WEIGHTS);
-        let weights = kernel::Weights::pack(&sizes, cx.param(0), cx.param(1), true, packed);
+        let weights = kernel::Weights::pack_transposed(&sizes, (cx.param(0), cx.param(1)), packed);
         let [grad_h, grad_c] = &mut grad_states;
         let work = kernel::Backward {
             mask: cx

@@ -199,7 +199,13 @@ fn outputs_are_those_of_the_slow_twin() {
     for kind in &KINDS {
         for (config, masked) in variants() {
             for given in [false, true] {
-                for [batch, time, input, units] in [[3, 5, 2, 4], [1, 1, 3, 1], [19, 40, 5, 3]] {
+                for [batch, time, input, units] in [
+                    [3, 5, 2, 4],
+                    [1, 1, 3, 1],
+                    [19, 40, 5, 3],
+                    [9, 6, 3, 17],
+                    [34, 3, 5, 66],
+                ] {
                     let mut case = case(kind, [batch, time, input, units], config.clone(), given);
                     if masked {
                         case.masks = vec![Some(holes(batch, time))];
