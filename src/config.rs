@@ -1,11 +1,14 @@
 //! Reading configurations: Keras-style JSON into typed hyper-parameters, with errors that name the field.
 
+mod reader;
+
 use std::fmt;
 
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
+use reader::{Misfit, Reader};
 
 /// `config` as a `T`, or an error that names the field, what it should be and what it is.
 ///
@@ -18,39 +21,41 @@ use crate::error::{Error, Result};
 /// assert_eq!(error.to_string(), "expected `units` to be a non-negative integer, got integer `-3`");
 /// ```
 pub fn parse<T: DeserializeOwned>(config: &Value) -> Result<T> {
-    serde_path_to_error::deserialize(config).map_err(|error| {
-        let path = error.path().to_string();
-        let message = error.into_inner().to_string();
-        // What reads itself (an initializer, an activation) words its own errors.
-        if let Some((expected, got)) = message
-            .strip_prefix("expected ")
-            .and_then(|rest| rest.split_once(", got "))
-        {
-            return Error::config(format!("`{path}` to be {expected}"), got);
+    T::deserialize(Reader(config)).map_err(in_words)
+}
+
+/// What does not fit, as the user is told. Not a part of `parse`, which is compiled for every configuration.
+fn in_words(misfit: Misfit) -> Error {
+    let (path, message) = (misfit.path, misfit.error.to_string());
+    // What reads itself (an initializer, an activation) words its own errors.
+    if let Some((expected, got)) = message
+        .strip_prefix("expected ")
+        .and_then(|rest| rest.split_once(", got "))
+    {
+        return Error::config(format!("`{path}` to be {expected}"), got);
+    }
+    let (got, expected) = message.split_once(", expected ").unwrap_or((&message, ""));
+    let got = got
+        .trim_start_matches("invalid type: ")
+        .trim_start_matches("invalid value: ");
+    match (path.as_str(), expected) {
+        (_, "") => Error::config(
+            if path.is_empty() {
+                "a valid configuration".into()
+            } else {
+                format!("a valid `{path}`")
+            },
+            got,
+        ),
+        ("", expected) => Error::config(expected, got),
+        (path, expected) => {
+            Error::config(format!("`{path}` to be {}", type_in_words(expected)), got)
         }
-        let (got, expected) = message.split_once(", expected ").unwrap_or((&message, ""));
-        let got = got
-            .trim_start_matches("invalid type: ")
-            .trim_start_matches("invalid value: ");
-        match (path.as_str(), expected) {
-            (_, "") => Error::config(
-                if path == "." {
-                    "a valid configuration".into()
-                } else {
-                    format!("a valid `{path}`")
-                },
-                got,
-            ),
-            (".", expected) => Error::config(expected, got),
-            (path, expected) => {
-                Error::config(format!("`{path}` to be {}", in_words(expected)), got)
-            }
-        }
-    })
+    }
 }
 
 /// Rust's names of types in words a Python user knows.
-fn in_words(expected: &str) -> &str {
+fn type_in_words(expected: &str) -> &str {
     match expected {
         "usize" | "u64" | "u32" => "a non-negative integer",
         "isize" | "i64" | "i32" => "an integer",

@@ -15,6 +15,14 @@ fn zip<A: Copy, B: Copy, R>(a: [A; LANES], b: [B; LANES], f: impl Fn(A, B) -> R)
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
+/// What takes many instructions here: on x86-64, where this level is for CPUs without AVX2 and FMA and each fused
+/// multiply-add is a call anyway, it is a function of its own. Inlined everywhere it would be a tenth of the library.
+#[cfg_attr(target_arch = "x86_64", inline(never))]
+#[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+fn called<A, R>(a: A, f: impl Fn(A) -> R) -> R {
+    f(a)
+}
+
 #[inline(always)]
 fn fold(mut a: F, f: impl Fn(f32, f32) -> f32) -> f32 {
     for half in [8, 4, 2, 1] {
@@ -56,11 +64,13 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn load_partial(self, from: &[f32]) -> F {
-        let mut lanes = [0.0; LANES];
-        for (lane, &x) in lanes.iter_mut().zip(from) {
-            *lane = x;
-        }
-        lanes
+        called(from, |from| {
+            let mut lanes = [0.0; LANES];
+            for (lane, &x) in lanes.iter_mut().zip(from) {
+                *lane = x;
+            }
+            lanes
+        })
     }
     #[inline(always)]
     fn store(self, to: &mut [f32; LANES], v: F) {
@@ -68,9 +78,11 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn store_partial(self, to: &mut [f32], v: F) {
-        for (to, x) in to.iter_mut().zip(v) {
-            *to = x;
-        }
+        called((to, v), |(to, v)| {
+            for (to, x) in to.iter_mut().zip(v) {
+                *to = x;
+            }
+        });
     }
 
     #[inline(always)]
@@ -91,19 +103,23 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn fma(self, a: F, b: F, c: F) -> F {
-        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+        called((a, b, c), |(a, b, c)| {
+            std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+        })
     }
     #[inline(always)]
     fn neg_fma(self, a: F, b: F, c: F) -> F {
-        std::array::from_fn(|i| (-a[i]).mul_add(b[i], c[i]))
+        called((a, b, c), |(a, b, c)| {
+            std::array::from_fn(|i| (-a[i]).mul_add(b[i], c[i]))
+        })
     }
     #[inline(always)]
     fn min(self, a: F, b: F) -> F {
-        zip(a, b, smaller)
+        called((a, b), |(a, b)| zip(a, b, smaller))
     }
     #[inline(always)]
     fn max(self, a: F, b: F) -> F {
-        zip(a, b, larger)
+        called((a, b), |(a, b)| zip(a, b, larger))
     }
     #[inline(always)]
     fn sqrt(self, a: F) -> F {
@@ -111,36 +127,38 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn floor(self, a: F) -> F {
-        a.map(f32::floor)
+        called(a, |a| a.map(f32::floor))
     }
     #[inline(always)]
     fn round(self, a: F) -> F {
-        a.map(f32::round_ties_even)
+        called(a, |a| a.map(f32::round_ties_even))
     }
 
     #[inline(always)]
     fn lt(self, a: F, b: F) -> M {
-        zip(a, b, |a, b| a < b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a < b))
     }
     #[inline(always)]
     fn le(self, a: F, b: F) -> M {
-        zip(a, b, |a, b| a <= b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a <= b))
     }
     #[inline(always)]
     fn eq(self, a: F, b: F) -> M {
-        zip(a, b, |a, b| a == b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a == b))
     }
     #[inline(always)]
     fn select(self, m: M, a: F, b: F) -> F {
-        std::array::from_fn(|i| if m[i] { a[i] } else { b[i] })
+        called((m, a, b), |(m, a, b)| {
+            std::array::from_fn(|i| if m[i] { a[i] } else { b[i] })
+        })
     }
     #[inline(always)]
     fn both(self, a: M, b: M) -> M {
-        zip(a, b, |a, b| a & b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a & b))
     }
     #[inline(always)]
     fn either(self, a: M, b: M) -> M {
-        zip(a, b, |a, b| a | b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a | b))
     }
     #[inline(always)]
     fn not(self, a: M) -> M {
@@ -161,13 +179,15 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn to_i32(self, a: F) -> I {
-        a.map(|x| {
-            let fits = (-2_147_483_648.0..2_147_483_648.0).contains(&x);
-            if fits {
-                x.round_ties_even() as i32
-            } else {
-                i32::MIN
-            }
+        called(a, |a| {
+            a.map(|x| {
+                let fits = (-2_147_483_648.0..2_147_483_648.0).contains(&x);
+                if fits {
+                    x.round_ties_even() as i32
+                } else {
+                    i32::MIN
+                }
+            })
         })
     }
     #[inline(always)]
@@ -201,7 +221,9 @@ impl Simd for Scalar {
     #[inline(always)]
     fn mul_wide_u32(self, a: I, n: u32) -> (I, I) {
         let wide = |a: i32| u64::from(a as u32) * u64::from(n);
-        (a.map(|a| (wide(a) >> 32) as i32), a.map(|a| wide(a) as i32))
+        called(a, |a| {
+            (a.map(|a| (wide(a) >> 32) as i32), a.map(|a| wide(a) as i32))
+        })
     }
     #[inline(always)]
     fn shl_i32(self, a: I, n: u32) -> I {
@@ -217,32 +239,34 @@ impl Simd for Scalar {
     }
     #[inline(always)]
     fn eq_i32(self, a: I, b: I) -> M {
-        zip(a, b, |a, b| a == b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a == b))
     }
     #[inline(always)]
     fn gt_i32(self, a: I, b: I) -> M {
-        zip(a, b, |a, b| a > b)
+        called((a, b), |(a, b)| zip(a, b, |a, b| a > b))
     }
 
     #[inline(always)]
     fn sum(self, a: F) -> f32 {
-        fold(a, |a, b| a + b)
+        called(a, |a| fold(a, |a, b| a + b))
     }
     #[inline(always)]
     fn max_lane(self, a: F) -> f32 {
-        fold(a, larger)
+        called(a, |a| fold(a, larger))
     }
     #[inline(always)]
     fn min_lane(self, a: F) -> f32 {
-        fold(a, smaller)
+        called(a, |a| fold(a, smaller))
     }
 
     #[inline(always)]
     fn transpose(self, rows: &mut [F; LANES]) {
-        let from = *rows;
-        for (i, row) in rows.iter_mut().enumerate() {
-            *row = from.map(|row| row[i]);
-        }
+        called(rows, |rows| {
+            let from = *rows;
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = from.map(|row| row[i]);
+            }
+        });
     }
 }
 
@@ -281,7 +305,9 @@ impl Lanes<f64> for Scalar {
     }
     #[inline(always)]
     fn times_plus(self, a: [f64; 8], b: [f64; 8], c: [f64; 8]) -> [f64; 8] {
-        std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+        called((a, b, c), |(a, b, c)| {
+            std::array::from_fn(|i| a[i].mul_add(b[i], c[i]))
+        })
     }
     #[inline(always)]
     fn larger(self, a: [f64; 8], b: [f64; 8]) -> [f64; 8] {
