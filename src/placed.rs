@@ -32,11 +32,7 @@ pub struct Placed<F> {
 impl<F: Real> Placed<F> {
     /// Brings the weights of the graph's layers into one store and notes where they are.
     pub fn new(graph: &Graph<F>) -> Result<Self> {
-        let variables: Vec<Arc<Variables<F>>> = graph
-            .layers()
-            .iter()
-            .filter_map(|layer| layer.variables().cloned())
-            .collect();
+        let variables: Vec<_> = variables_of(graph).cloned().collect();
         let (store, offsets) = unite(&variables)?;
         let trainable: Vec<bool> = graph
             .layers()
@@ -81,19 +77,30 @@ impl<F: Real> Placed<F> {
 
     /// Whether the weights are still where they were, and the same layers learn.
     pub fn is_current(&self, graph: &Graph<F>) -> bool {
-        let mut offsets = self.offsets.iter();
-        graph
-            .layers()
-            .iter()
-            .zip(&self.trainable)
-            .all(|(layer, &learns)| {
-                layer.variables().is_none_or(|variables| {
-                    offsets
-                        .next()
-                        .is_some_and(|&offset| variables.is_at(&self.store, offset))
-                        && layer.trainable() == learns
-                })
-            })
+        let mut learning = graph.layers().iter().zip(&self.trainable);
+        self.is_there(graph)
+            && learning
+                .all(|(layer, &learns)| layer.variables().is_none() || layer.trainable() == learns)
+    }
+
+    /// Whether the weights are still where they were. While the store is locked they stay there.
+    pub fn is_there(&self, graph: &Graph<F>) -> bool {
+        let mut held = variables_of(graph).zip(&self.offsets);
+        held.all(|(variables, &offset)| variables.is_at(&self.store, offset))
+    }
+
+    /// Finds the weights where they are now. Gradients and states stay, so that plans remain valid.
+    pub fn follow(&mut self, graph: &Graph<F>) -> Result<()> {
+        let variables: Vec<_> = variables_of(graph).cloned().collect();
+        (self.store, self.offsets) = unite(&variables)?;
+        let layers = graph.layers().iter().zip(&mut self.places.values);
+        let with_weights = layers.filter_map(|(layer, values)| Some((layer.variables()?, values)));
+        for ((variables, values), &start) in with_weights.zip(&self.offsets) {
+            for ((place, _), &offset) in values.iter_mut().zip(variables.offsets()) {
+                *place = start + offset;
+            }
+        }
+        Ok(())
     }
 
     /// Copies the weights of role `State` to where a step may change them.
@@ -116,4 +123,8 @@ impl<F: Real> Placed<F> {
             .zip(self.places.states.iter().flatten())
             .filter_map(|(value, &state)| state.map(|block| (value, block)))
     }
+}
+
+fn variables_of<F: Real>(graph: &Graph<F>) -> impl Iterator<Item = &Arc<Variables<F>>> {
+    graph.layers().iter().filter_map(|layer| layer.variables())
 }

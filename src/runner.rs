@@ -248,6 +248,30 @@ impl<F: Real> Runner<F> {
         cancel: &AtomicBool,
         cotangents: Option<&[Option<Vec<F>>]>,
     ) -> Result<()> {
+        while !self.attempt(cancel, cotangents)? {
+            self.follow_weights()?;
+        }
+        Ok(())
+    }
+
+    /// Another thread has built a model over these weights since the step was prepared: they lie in another store.
+    fn follow_weights(&mut self) -> Result<()> {
+        let Some(placed) = &mut self.placed else {
+            return Ok(());
+        };
+        placed.follow(&self.graph)?;
+        match &mut self.training {
+            Some(training) => training.place(&self.graph, placed),
+            None => Ok(()),
+        }
+    }
+
+    /// The prepared step; false, and nothing done, if the weights were gone by the time their store was locked.
+    fn attempt(
+        &mut self,
+        cancel: &AtomicBool,
+        cotangents: Option<&[Option<Vec<F>>]>,
+    ) -> Result<bool> {
         let (Some(index), Some(placed)) = (self.current, &self.placed) else {
             return Err(Error::config("a prepared step", "run() before prepare()"));
         };
@@ -260,15 +284,16 @@ impl<F: Real> Runner<F> {
                 || self.graph.is_stateful());
         let (mut write, mut read) = (None, None);
         let weights: &[F] = if changes {
-            let weights = write.insert(store.write());
-            placed.load_states(weights.values(), &mut self.states);
-            weights.values()
+            write.insert(store.write()).values()
         } else {
-            if peeks || matches!(purpose, Purpose::Gradients(_)) {
-                placed.load_states(store.read().values(), &mut self.states);
-            }
             read.insert(store.read()).values()
         };
+        if !placed.is_there(&self.graph) {
+            return Ok(false);
+        }
+        if changes || peeks || matches!(purpose, Purpose::Gradients(_)) {
+            placed.load_states(weights, &mut self.states);
+        }
         let mut execution = Execution {
             graph: &self.graph,
             plan,
@@ -317,7 +342,7 @@ impl<F: Real> Runner<F> {
         if !peeks && purpose != Purpose::Test && purpose != Purpose::Predict(false) {
             self.step += 1;
         }
-        Ok(())
+        Ok(true)
     }
 }
 
@@ -327,39 +352,48 @@ fn not_compiled() -> Error {
 }
 
 impl<F: Real> Runner<F> {
-    fn placed_training(&mut self) -> Result<(&mut Training<F>, &Placed<F>)> {
+    fn placed_training(&mut self) -> Result<&mut Training<F>> {
         self.place_weights()?;
-        match (&mut self.training, &self.placed) {
-            (Some(training), Some(placed)) => Ok((training, placed)),
-            _ => Err(Error::config("a compiled model", "one without optimizer")
-                .remedy("Call compile() first.")),
+        self.training.as_mut().ok_or_else(not_compiled)
+    }
+
+    /// Changes the weights where they lie.
+    fn change_weights<R>(
+        &mut self,
+        change: impl FnOnce(&mut Training<F>, &mut [F]) -> Result<R>,
+    ) -> Result<R> {
+        self.placed_training()?;
+        loop {
+            if let (Some(training), Some(placed)) = (&mut self.training, &self.placed) {
+                let mut weights = placed.store.write();
+                if placed.is_there(&self.graph) {
+                    return change(training, weights.values_mut());
+                }
+            }
+            self.follow_weights()?;
         }
     }
 
     /// What the optimizer remembers, for files.
     pub fn optimizer_state(&mut self) -> Result<Vec<StateTensor<F>>> {
-        let (training, _) = self.placed_training()?;
+        let training = self.placed_training()?;
         training.optimizer()?.export()
     }
 
     /// Gives back what [`Runner::optimizer_state`] gave, bit for bit, after so many steps.
     pub fn set_optimizer_state(&mut self, state: &[StateTensor<F>], steps: u64) -> Result<()> {
-        let (training, _) = self.placed_training()?;
+        let training = self.placed_training()?;
         training.restore(state, steps)
     }
 
     /// Exchanges weights and their moving averages, for tests or files; whether the weights are the averages then.
     pub fn swap_averages(&mut self) -> Result<bool> {
-        let (training, placed) = self.placed_training()?;
-        let store = Arc::clone(&placed.store);
-        training.swap_averages(store.write().values_mut())
+        self.change_weights(Training::swap_averages)
     }
 
     /// Ends a training: averaged weights take the place of the last ones, if the optimizer averages.
     pub fn finish_training(&mut self) -> Result<()> {
-        let (training, placed) = self.placed_training()?;
-        let store = Arc::clone(&placed.store);
-        training.finish(store.write().values_mut())
+        self.change_weights(Training::finish)
     }
 }
 

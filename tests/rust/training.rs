@@ -1,9 +1,15 @@
 //! Whole training steps.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use lamina::init::Initializer;
 use lamina::metrics::Reading;
 use lamina::parallel;
+use lamina::param::ParamSpec;
 use lamina::runner::Purpose;
 use lamina::testing::Array;
+use lamina::variables::{Variables, unite};
 use serde_json::json;
 
 use crate::{chain, compile, step};
@@ -170,4 +176,32 @@ fn a_frozen_layer_keeps_its_weights_and_thaws_again() {
     frozen.set_trainable(true);
     step(&mut runner, Purpose::Train, XOR, LABELS).unwrap();
     assert_ne!(before, weights());
+}
+
+#[test]
+fn no_step_is_lost_while_another_thread_builds_models_over_the_same_weights() {
+    let train = |builds: bool| {
+        let mut runner = mlp::<f64>("softmax");
+        let config = json!({"optimizer": "adam", "losses": ["sparse_categorical_crossentropy"]});
+        compile(&mut runner, &config).unwrap();
+        let weights = Arc::clone(runner.graph().layers()[1].variables().unwrap());
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            if builds {
+                scope.spawn(|| {
+                    while !done.load(Ordering::Relaxed) {
+                        let spec = ParamSpec::trainable("other", &[4], &Initializer::zeros());
+                        let other = Variables::new(vec![spec], 0).unwrap();
+                        unite(&[Arc::clone(&weights), other]).unwrap();
+                    }
+                });
+            }
+            for _ in 0..2000 {
+                step(&mut runner, Purpose::Train, XOR, LABELS).unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        weights.get(0).unwrap()
+    };
+    assert_eq!(train(true), train(false));
 }
