@@ -12,6 +12,7 @@ use super::typed::TypedRunner;
 use crate::error::Error;
 use crate::graph::{Graph, GraphSpec};
 use crate::named_layer::NamedLayer;
+use crate::parallel::num_threads;
 use crate::runner::{Runner as Core, Sizes};
 use crate::shape::Shape;
 use crate::training::Training;
@@ -123,12 +124,12 @@ impl<F: Number> Shared<F> {
         })
     }
 
-    /// Keeps a session for the next prediction.
+    /// Keeps a session for the next prediction, but no more than so many as can work at a time.
     pub fn put_back(&self, session: Session<F>) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(session);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < num_threads() {
+            idle.push(session);
+        }
     }
 }
 
