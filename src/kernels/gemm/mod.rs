@@ -3,8 +3,9 @@
 //! The design follows Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008: a tile of C in
 //! registers (`tile`), and a strip of B, one block of k long, that stays in the second cache while all rows of A pass by.
 //! At the sizes of small networks copying costs more than it saves, so A is read in place until it is large and used for
-//! many columns; then it is packed once, for all pieces of work. A small B is packed once too, a large one strip by strip
-//! where it is used, and never goes to memory again. A B that serves many products may be packed beforehand ([`PackedB`]).
+//! many columns; then it is packed once, for all pieces of work. A B that several pieces share is packed once too, any other
+//! strip by strip where it is used (by the first tile of the strip, if B is stored as it is), and never goes to memory
+//! again. A B that serves many products may be packed beforehand ([`PackedB`]).
 //!
 //! The bits of C depend on the shape and the numbers alone: each element is summed over k in order, in blocks whose length
 //! depends on k, by one thread; only products with few outputs and a long k are cut along k, into parts fixed by the shape
