@@ -3,7 +3,7 @@
 //! A [`Layout`] is checked once, when the plan is made: pieces that are written overlap no other piece of the same
 //! operation. [`Views`] then hand the pieces out as slices, each writable piece at most once.
 
-use std::alloc::{Layout as Allocation, alloc_zeroed, dealloc};
+use std::alloc::{Layout as Allocation, alloc, dealloc};
 use std::cell::Cell;
 use std::marker::PhantomData;
 use std::ptr::NonNull;
@@ -49,7 +49,7 @@ impl<F: Real> Arena<F> {
         let allocation = Self::allocation(len).ok_or_else(refuse)?;
         debug_assert!(allocation.size() > 0);
         // SAFETY: the size is not zero (`len > 0` and `F` is not zero-sized).
-        let base = unsafe { alloc_zeroed(allocation) };
+        let base = unsafe { alloc(allocation) };
         let base = NonNull::new(base.cast::<F>()).ok_or_else(refuse)?;
         #[cfg(target_os = "linux")]
         if allocation.size() >= HUGE_PAGE {
@@ -63,6 +63,9 @@ impl<F: Real> Arena<F> {
                 };
             }
         }
+        // Only after the advice: the first write to a page decides what it is.
+        // SAFETY: the allocation has room for `len` numbers, whose zero is all zeros.
+        unsafe { base.as_ptr().write_bytes(0, len) };
         Ok(Self { base, len })
     }
 
