@@ -1,73 +1,92 @@
-"""Sequences of different lengths: in batches of one length each, against padding and a mask.
+"""Sequences of different lengths: lamina without padding, beside Keras and PyTorch, interleaved.
 
-    python benches/python/ragged.py            # a table of seconds per epoch
-    python benches/python/ragged.py --quick    # small, to see that it runs
+    python benches/python/ragged.py                               # all nets, one and two threads
+    python benches/python/ragged.py lstm conv --threads 1 --rounds 3
+    python benches/python/ragged.py attention --engines lamina torch
 
-Both train the same LSTM on the same sequences. Lengths are drawn from an exponential distribution,
-as those of sentences and sessions are: the longest is several times the mean.
+The same classifier trains an epoch over the same 1024 sequences. lamina gets them as they are and
+makes batches of one length each; "padded" is its own padding with a mask. Keras trains with
+padding, by `Masking` or by zeros behind each convolution: to the longest of all, and in buckets,
+batches of 32 similar lengths padded to a multiple of 32. PyTorch packs sequences for the LSTM and
+pads them for all nets, each batch to its own longest, in random batches and in the same buckets.
+Batches of the peers are made beforehand, lamina's in `fit`. Losses are those of the first and the
+fifth epoch, or of the last if there are fewer.
+
+All begin with the same weights. What each net makes of every sequence before it is trained is
+compared with what lamina makes of that sequence alone: the largest difference is "off by", and a
+difference above 0.0001 ends the run.
 """
 
 from __future__ import annotations
 
 import argparse
-import time
 
+import crew
 import numpy as np
+from compare import ENGINES, installed, workers
+from ragged_cases import RAGGED, sequences
 
-import lamina
-from lamina import layers
-
-FEATURES, BATCH, REPEATS = 16, 32, 5
-
-
-def draw(count: int, mean: int, steps: int) -> list[np.ndarray]:
-    """Sequences whose lengths are multiples of `steps`: as they come, or rounded by the user."""
-    rng = np.random.default_rng(0)
-    lengths = np.maximum(1, np.ceil(rng.exponential(mean / steps, count)).astype(int)) * steps
-    return [rng.normal(size=(n, FEATURES)).astype("float32") for n in lengths]
+PEERS = [name for name in ENGINES if name in ("lamina", "torch", "tensorflow", "jax")]
 
 
-def model(units: int, masked: bool) -> lamina.Sequential:
-    """The network."""
-    lamina.utils.set_random_seed(0)
-    mask = [layers.Masking()] if masked else []
-    made = lamina.Sequential(
-        [lamina.Input((None, FEATURES)), *mask, layers.LSTM(units), layers.Dense(1)]
-    )
-    made.compile("adam", "mse")
-    return made
+def alone(key: str) -> np.ndarray:
+    """What lamina makes of each sequence by itself."""
+    from ragged_cases import model
+
+    import lamina
+
+    net = model(lamina, key, masked=False)
+    return np.concatenate([net.predict_on_batch(row[np.newaxis]) for row in sequences(key)[0]])
 
 
-def best(trained: lamina.Sequential, x: object, y: np.ndarray) -> float:
-    """The least time of several epochs after one to warm up."""
-    times = []
-    for _ in range(REPEATS + 1):
-        start = time.perf_counter()
-        trained.fit(x, y, BATCH, verbose=0)
-        times.append(time.perf_counter() - start)
-    return min(times[1:])
+def table(key: str, crowd: list[crew.Worker], options: argparse.Namespace, threads: int) -> None:
+    """Print how fast each way of an engine is, how near to the sequences alone, and its losses."""
+    best, failed = crew.rounds(crowd, key, "train", [], options.rounds, options.seconds)
+    for name, reason in failed.items():
+        print(f"<!-- {key} {name} failed: {reason} -->", flush=True)
+    right = alone(key)
+    told = [worker.ask(tell="told") for worker in crowd]
+    first = {name: values for one in told for name, values in one.get("first", {}).items()}
+    losses = {name: values for one in told for name, values in one.get("losses", {}).items()}
+    for name, ms in sorted(best.items(), key=lambda item: item[1]):
+        off = np.abs(np.array(first[name]) - right).max()
+        if off > 1e-4:
+            raise SystemExit(f"{key}: {name} is off by {off:.2g} from the sequences alone")
+        ratio = ms / best.get("lamina", float("nan"))
+        seen = losses[name]
+        print(
+            f"| {key} | {threads} | {name} | {ms:.4g} | {ratio:.2f} | {off:.0e} "
+            f"| {seen[0]:.3f}, {seen[min(4, len(seen) - 1)]:.3f} |",
+            flush=True,
+        )
 
 
 def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true")
-    quick = parser.parse_args().quick
-    count, mean = (64, 8) if quick else (4096, 40)
-    print("units  lengths of  steps needed  padded  ragged s  masked s  masked / ragged")
-    for units in (8,) if quick else (32, 128):
-        for steps in (1, 8):
-            sequences = draw(count, mean, steps)
-            targets = np.array([row.mean() for row in sequences])
-            padded = lamina.utils.pad_sequences(sequences, dtype="float32", padding="post")
-            one = best(model(units, False), sequences, targets)
-            two = best(model(units, True), padded, targets)
-            needed = sum(map(len, sequences))
-            all_steps = padded.shape[0] * padded.shape[1]
-            print(
-                f"{units:5}  {steps:10}  {needed:12}  {all_steps:6}  "
-                f"{one:8.3f}  {two:8.3f}  {two / one:15.2f}"
-            )
+    """Parse the command line, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("cases", nargs="*", default=list(RAGGED), metavar="|".join(RAGGED))
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--seconds", type=float, default=0.2, help="length of a block")
+    parser.add_argument("--engines", nargs="+", default=PEERS, choices=PEERS)
+    options = parser.parse_args()
+    unknown = set(options.cases) - set(RAGGED)
+    if unknown:
+        parser.error(f"unknown cases {sorted(unknown)}; there are {', '.join(RAGGED)}")
+    for key in options.cases:
+        lengths = [len(row) for row in sequences(key)[0]]
+        steps, padded = sum(lengths), len(lengths) * max(lengths)
+        print(
+            f"{key}: {len(set(lengths))} lengths from {min(lengths)} to {max(lengths)}; "
+            f"{steps} steps, {padded} padded to the longest"
+        )
+    print("\n| net | threads | engine | ms per epoch | of lamina's | off by | losses |")
+    print("|---|---|---|---|---|---|---|")
+    engines = [f"ragged_{name}" for name in installed(options.engines)]
+    for threads in options.threads:
+        with workers(engines, threads) as crowd:
+            for key in options.cases:
+                table(key, crowd, options, threads)
 
 
 if __name__ == "__main__":

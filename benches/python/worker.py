@@ -48,18 +48,23 @@ def main() -> None:
     limit_threads(threads)
     tasks: dict[str, tuple[Any, float]] = {}
     engine_class: Any = None
+    engine: Any = None
     for line in sys.stdin:
         order = json.loads(line)
         try:
             if "task" in order:
                 run, units = tasks[order["task"]]
                 answer: Any = timed(run, order["seconds"]) / units * 1e3
+            elif "tell" in order:
+                answer = getattr(engine, order["tell"])()
             else:
                 tasks.clear()
+                engine = None
                 gc.collect()
                 if engine_class is None:
                     engine_class = __import__(f"engine_{name}").Engine
-                tasks = make(engine_class, threads, order)
+                engine = engine_class(order["key"], threads, set(order["options"]))
+                tasks = make(engine, order)
                 answer = list(tasks)
         except NotImplementedError:
             answer = []
@@ -68,15 +73,17 @@ def main() -> None:
         answers.write(json.dumps(answer) + "\n")
 
 
-def make(engine_class: Any, threads: int, order: dict[str, Any]) -> dict[str, tuple[Any, float]]:
-    """The tasks of an engine for a workload or layer, each run twice, and the units of a run."""
+def make(engine: Any, order: dict[str, Any]) -> dict[str, tuple[Any, float]]:
+    """The tasks of an engine for its workload or layer, each run twice, and the units of a run."""
+    from ragged_cases import RAGGED
     from workloads import WORKLOADS, data
 
     from layer_cases import CASES, arrays
 
     key, mode = order["key"], order["mode"]
-    engine = engine_class(key, threads, set(order["options"]))
-    if key in CASES:
+    if key in RAGGED:  # the engine has drawn the sequences
+        made, units = engine.train(), 1
+    elif key in CASES:
         made, units = getattr(engine, mode)(arrays(key)), 1
     elif mode.startswith("infer"):
         size = int(mode.removeprefix("infer"))
