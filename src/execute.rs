@@ -85,7 +85,7 @@ impl<F: Real> Execution<'_, F> {
             }
             if let Some(regularizer) = self.graph.layers()[node.member].activity_regularizer() {
                 let output = &self.arena.values()[step.output.offset..][..step.output.len];
-                penalty += regularizer.penalty(output) / batch(step);
+                penalty += regularizer.penalty(&step.output_shapes[0], output) / batch(step);
             }
         }
         Ok(penalty)
@@ -139,7 +139,8 @@ impl<F: Real> Execution<'_, F> {
                     if let Some(regularizer) =
                         self.graph.layers()[node.member].activity_regularizer()
                     {
-                        regularizer.add_gradient(output, 1.0 / batch(step), grad);
+                        let shape = &step.output_shapes[0];
+                        regularizer.add_gradient(shape, output, 1.0 / batch(step), grad);
                     }
                 }
             }

@@ -93,11 +93,20 @@ impl<F: Real> NamedLayer<F> {
         seed: u64,
     ) -> Result<&Arc<Variables<F>>> {
         let place = |e: Error| e.at(self.place());
-        self.output_shapes(inputs, call)?;
+        let outputs = self.output_shapes(inputs, call)?;
+        if let (Some(regularizer), Some(output)) = (&self.activity_regularizer, outputs.first()) {
+            regularizer.check(output.rank()).map_err(place)?;
+        }
         let layer = self.layer_for(call)?;
         let specs = layer
             .params(&channels_last(&*layer, inputs))
             .map_err(place)?;
+        for spec in &specs {
+            if let Some(regularizer) = &spec.regularizer {
+                let place = |e: Error| e.at(format!("{}, {}", self.place(), spec.name));
+                regularizer.check(spec.shape.len()).map_err(place)?;
+            }
+        }
         if let Some(variables) = self.variables.get() {
             check_same(variables.specs(), &specs).map_err(place)?;
             return Ok(variables);

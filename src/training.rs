@@ -83,6 +83,15 @@ struct Output<F> {
     metrics: Vec<Tracked<F>>,
 }
 
+/// A penalty on a weight, and where the weight and its gradient lie.
+#[derive(Debug)]
+struct Penalty {
+    regularizer: Regularizer,
+    shape: Vec<usize>,
+    value: Block,
+    grad: Block,
+}
+
 /// Losses, metrics and optimizer of a model.
 #[derive(Debug)]
 pub struct Training<F: Real> {
@@ -91,8 +100,7 @@ pub struct Training<F: Real> {
     optimizer_config: Value,
     optimizer: Option<Optimizers<F>>,
     segments: Vec<Segment>,
-    /// Penalties on weights: where the weight and its gradient lie.
-    penalties: Vec<(Regularizer, Block, Block)>,
+    penalties: Vec<Penalty>,
 }
 
 impl<F: Real> Training<F> {
@@ -188,8 +196,12 @@ impl<F: Real> Training<F> {
                 };
                 let (value, len) = placed.places.values[l][p];
                 if let Some(regularizer) = &spec.regularizer {
-                    self.penalties
-                        .push((regularizer.clone(), Block { offset: value, len }, grad));
+                    self.penalties.push(Penalty {
+                        regularizer: regularizer.clone(),
+                        shape: spec.shape.clone(),
+                        value: Block { offset: value, len },
+                        grad,
+                    });
                 }
                 // Layers inside different blocks may have the same name.
                 let name = format!("{}/{}", layer.name(), spec.name);
@@ -305,8 +317,9 @@ impl<F: Real> Training<F> {
     fn penalty(&self, weights: &[F]) -> f64 {
         self.penalties
             .iter()
-            .map(|(regularizer, value, _)| {
-                regularizer.penalty(&weights[value.offset..][..value.len])
+            .map(|p| {
+                let values = &weights[p.value.offset..][..p.value.len];
+                p.regularizer.penalty(&p.shape, values)
             })
             .sum()
     }
@@ -420,9 +433,10 @@ impl<F: Real> Training<F> {
 
     /// Adds the gradients of the penalties on weights.
     fn add_weight_penalties(&self, weights: &[F], grads: &mut Arena<F>) {
-        for (regularizer, value, grad) in &self.penalties {
-            let grad = &mut grads.values_mut()[grad.offset..][..grad.len];
-            regularizer.add_gradient(&weights[value.offset..][..value.len], 1.0, grad);
+        for p in &self.penalties {
+            let values = &weights[p.value.offset..][..p.value.len];
+            let grad = &mut grads.values_mut()[p.grad.offset..][..p.grad.len];
+            p.regularizer.add_gradient(&p.shape, values, 1.0, grad);
         }
     }
 

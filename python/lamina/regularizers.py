@@ -89,9 +89,35 @@ class L1L2(Regularizer):
     l2: float = 0.0
 
 
-l1, l2, l1_l2 = L1, L2, L1L2
+@configured
+class OrthogonalRegularizer(Regularizer):
+    """`factor` times the mean of `|cos|` of the angles between rows, or columns, of a matrix.
 
-_family = Family(Regularizer, (L1, L2, L1L2), {})
+    It keeps them at right angles; of a `Dense` kernel `(inputs, units)` rows are what inputs mean,
+    columns what units look for.
+
+    Args:
+        factor: The factor, not below 0.
+        mode: `"rows"` or `"columns"`.
+
+    Raises:
+        ConfigError: a factor below 0, or another mode.
+        ShapeError: given to a weight or to outputs that are no matrix.
+
+    Example:
+        >>> OrthogonalRegularizer(factor=1.0)(np.array([[3.0, 0.0], [0.0, 4.0]]))
+        0.0
+        >>> round(OrthogonalRegularizer(1.0, "columns")(np.array([[3.0, 1.0], [0.0, 1.0]])), 4)
+        0.7071
+    """
+
+    factor: float = 0.01
+    mode: str = "rows"
+
+
+l1, l2, l1_l2, orthogonal_regularizer = L1, L2, L1L2, OrthogonalRegularizer
+
+_family = Family(Regularizer, (L1, L2, L1L2, OrthogonalRegularizer), {})
 
 
 def get(identifier: Any) -> Any:

@@ -83,15 +83,19 @@ fn zeros<F: Number>(shape: &[usize]) -> Result<Vec<F>> {
 pub fn penalty(py: Python<'_>, config: &str, x: &Bound<'_, PyAny>, dtype: &str) -> PyResult<f64> {
     let regularizer = Regularizer::try_from(json(config)?)?;
     match dtype {
-        "float64" => {
-            let (_, values) = owned::<f64>(x)?;
-            enter(py, || Ok(regularizer.penalty(&values)))
-        }
-        _ => {
-            let (_, values) = owned::<f32>(x)?;
-            enter(py, || Ok(regularizer.penalty(&values)))
-        }
+        "float64" => penalty_of::<f64>(py, &regularizer, x),
+        _ => penalty_of::<f32>(py, &regularizer, x),
     }
+}
+
+fn penalty_of<F: Number>(
+    py: Python<'_>,
+    regularizer: &Regularizer,
+    x: &Bound<'_, PyAny>,
+) -> PyResult<f64> {
+    let (shape, values) = owned::<F>(x)?;
+    regularizer.check(shape.len())?;
+    enter(py, || Ok(regularizer.penalty(&shape, &values)))
 }
 
 /// A copy of an array, brought back to the constraint that `config` (JSON) names.
