@@ -59,6 +59,7 @@ __all__ = [
     "optimizers",
     "regularizers",
     "utils",
+    "version",
 ]
 
 # Where the names of classes are found. They and the modules are imported at their first use:
@@ -74,6 +75,16 @@ _HOMES = {
     "Regularizer": "regularizers",
     "Sequential": "models",
 }
+
+
+def version() -> str:
+    """Which release this is: `lamina.__version__`.
+
+    Example:
+        >>> lamina.version() == lamina.__version__
+        True
+    """
+    return __version__
 
 
 def __getattr__(name: str) -> Any:

@@ -350,6 +350,13 @@ class Orthogonal(Initializer):
 
 OrthogonalInitializer = Orthogonal
 
+constant, zeros, ones, identity, orthogonal = Constant, Zeros, Ones, Identity, Orthogonal
+random_normal, random_uniform = RandomNormal, RandomUniform
+truncated_normal, variance_scaling = TruncatedNormal, VarianceScaling
+glorot_normal, glorot_uniform = GlorotNormal, GlorotUniform
+he_normal, he_uniform = HeNormal, HeUniform
+lecun_normal, lecun_uniform = LecunNormal, LecunUniform
+
 _classes: tuple[type[Initializer], ...] = (
     Zeros,
     Ones,

@@ -21,6 +21,7 @@ import jax
 import keras
 from keras.src.backend.common import dtypes
 
+import public_names
 import signatures
 from store import Family
 
@@ -58,9 +59,10 @@ def main(names):
     # takes part (tanh is one).
     dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     folder = Path(__file__).parent
-    for name in names or [*FAMILIES, "signatures"]:
-        if name == "signatures":
-            signatures.write(folder)
+    tables = {"signatures": signatures.write, "names": public_names.write}
+    for name in names or [*FAMILIES, *tables]:
+        if name in tables:
+            tables[name](folder)
             continue
         family = Family(name)
         importlib.import_module(f"families.{name}").fill(family)

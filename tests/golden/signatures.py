@@ -74,7 +74,7 @@ NAMES = {
         LecunUniform Ones Orthogonal RandomNormal RandomUniform TruncatedNormal
         VarianceScaling Zeros
     """,
-    "regularizers": "L1 L2 L1L2",
+    "regularizers": "L1 L2 L1L2 OrthogonalRegularizer",
     "constraints": "MaxNorm MinMaxNorm NonNeg UnitNorm",
     "callbacks": """
         BackupAndRestore CSVLogger Callback CallbackList EarlyStopping History
@@ -87,10 +87,10 @@ NAMES = {
         sigmoid silu soft_shrink softmax softplus softsign sparse_plus
         sparse_sigmoid sparsemax squareplus swish tanh tanh_shrink threshold
     """,
-    "models": "Sequential load_model clone_model",
+    "models": "Sequential load_model save_model clone_model",
     "utils": """
         set_random_seed to_categorical pad_sequences normalize timeseries_dataset_from_array
-        plot_model
+        plot_model load_img img_to_array array_to_img save_img
     """,
 }
 METHODS = {

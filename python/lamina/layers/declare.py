@@ -218,7 +218,15 @@ def to_json(value: Any, where: str) -> str:
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
-    """The layer as {"class_name", "config"}, as in files and in other layers' configs."""
+    """The layer as {"module", "class_name", "config"}, as in files and in other layers' configs.
+
+    Args:
+        layer: A layer or a model.
+
+    Example:
+        >>> serialize(lamina.layers.ReLU(name="relu"))["class_name"]
+        'ReLU'
+    """
     return {"module": MODULE, "class_name": type(layer).__name__, "config": layer.get_config()}
 
 
@@ -230,7 +238,15 @@ def is_layer_config(value: object) -> bool:
 def deserialize(
     config: Mapping[str, Any], custom_objects: Mapping[str, Any] | None = None
 ) -> Layer:
-    """The layer that `serialize` described."""
+    """The layer that `serialize` described, with weights of its own.
+
+    Raises:
+        ConfigError: a class that is neither lamina's nor in `custom_objects`; no such config.
+
+    Example:
+        >>> deserialize(serialize(lamina.layers.Dense(3, name="dense")))
+        Dense(units=3, name='dense')
+    """
     if not isinstance(config, Mapping) or not isinstance(config.get("class_name"), str):
         raise ConfigError(f"expected a layer's {{class_name, config}}, got {config!r:.80}")
     cls = registered(config["class_name"], custom_objects)

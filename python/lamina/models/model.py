@@ -208,12 +208,7 @@ class Model(Trainer):
         """
         from lamina.models.saving import save_model  # needed seldom, keeps the import short
 
-        if zipped is not None:
-            raise ConfigError(
-                f"{self._title()}: zipped is not supported, got {zipped!r}. "
-                "Leave it None: the model is always one file"
-            )
-        save_model(self, filepath, overwrite)
+        save_model(self, filepath, overwrite, zipped)
 
     def save_weights(
         self,

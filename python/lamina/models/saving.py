@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from lamina import _core
 from lamina._arrays import Array
-from lamina.errors import FileError, LaminaError, ParamError
+from lamina.errors import ConfigError, FileError, LaminaError, ParamError
 from lamina.layers.declare import deserialize, serialize
 
 if TYPE_CHECKING:
@@ -39,8 +39,31 @@ MAGIC = {b"PK\x03\x04": ".keras", b"\x89HDF": ".h5"}
 Path = str | os.PathLike[str]
 
 
-def save_model(model: Model, path: Path, overwrite: bool) -> None:
-    """Write architecture, weights, compile state, optimizer and step."""
+def save_model(model: Model, filepath: Path, overwrite: bool = True, zipped: None = None) -> None:
+    """Write architecture, weights, compile state, optimizer and step: the same as `model.save`.
+
+    Args:
+        model: The model.
+        filepath: Where to; `.lamina` is the usual ending.
+        overwrite: Replace an existing file; otherwise that is an error.
+        zipped: Not supported; only None.
+
+    Raises:
+        ConfigError: zipped.
+        FileError: the file exists and may not be replaced, cannot be written, or its ending
+            belongs to another format (.keras, .h5).
+
+    Example:
+        >>> model = lamina.Sequential([lamina.Input((2,)), lamina.layers.Dense(3)])
+        >>> save_model(model, tmp_path / "model.lamina")
+        >>> load_model(tmp_path / "model.lamina").output_shape
+        (None, 3)
+    """
+    if zipped is not None:
+        raise ConfigError(
+            f"{model._title()}: zipped is not supported, got {zipped!r}. "
+            "Leave it None: the model is always one file"
+        )
     state = model._build_state()
     training = state["training"]
     optimizer: dict[str, Array] = training.pop("optimizer")
@@ -48,7 +71,7 @@ def save_model(model: Model, path: Path, overwrite: bool) -> None:
     rest = {"shapes": state["shapes"], "seed": state["seed"], "training": training}
     metadata = {"model": json.dumps(serialize(model)), "state": json.dumps(rest)}
     tensors = {OPTIMIZER + key: array for key, array in optimizer.items()}
-    _write(model, path, overwrite, tensors, metadata)
+    _write(model, filepath, overwrite, tensors, metadata)
 
 
 def save_weights(model: Layer, path: Path, overwrite: bool) -> None:

@@ -7,6 +7,7 @@ from lamina.utils.heat_map import heat_map
 from lamina.utils.image_dataset_from_directory import image_dataset_from_directory
 from lamina.utils.image_grid import image_grid
 from lamina.utils.line_chart import line_chart
+from lamina.utils.loaded_images import array_to_img, img_to_array, load_img, save_img
 from lamina.utils.normalize import normalize
 from lamina.utils.pad_sequences import pad_sequences
 from lamina.utils.picture import Picture
@@ -29,16 +30,20 @@ __all__ = [
     "Ragged",
     "SampleDataset",
     "Sequence",
+    "array_to_img",
     "clear_session",
     "find_learning_rate",
     "heat_map",
     "image_dataset_from_directory",
     "image_grid",
+    "img_to_array",
     "line_chart",
+    "load_img",
     "normalize",
     "pack_x_y_sample_weight",
     "pad_sequences",
     "plot_model",
+    "save_img",
     "set_random_seed",
     "split_dataset",
     "text_dataset_from_directory",

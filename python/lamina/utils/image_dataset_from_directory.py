@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from lamina.errors import ConfigError, FileError
 from lamina.utils.labelled_files import LabelledFiles
+from lamina.utils.loaded_images import MODES, pillow
 from lamina.utils.resampling import INTERPOLATIONS, resized
 
 FORMATS = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
-MODES = {"grayscale": "L", "rgb": "RGB", "rgba": "RGBA"}
 
 
 def image_dataset_from_directory(
@@ -98,19 +98,14 @@ def image_dataset_from_directory(
         raise ConfigError(f"{where}: expected image_size as height and width, got {image_size!r}")
     if crop_to_aspect_ratio and pad_to_aspect_ratio:
         raise ConfigError(f"{where}: expected crop_ or pad_to_aspect_ratio, got both")
-    try:
-        from PIL import Image, UnidentifiedImageError
-    except ImportError:
-        raise ConfigError(
-            f"{where}: needs Pillow. Install it (pip install 'lamina[images]')"
-        ) from None
+    module = pillow(where)
     height, width = size
 
     def read(path: str) -> NDArray[np.float32]:
         try:
-            with Image.open(path) as picture:
+            with module.open(path) as picture:
                 image = picture.convert(MODES[color_mode])
-        except (UnidentifiedImageError, OSError) as error:
+        except OSError as error:
             raise FileError(f"{path}: expected a picture ({error})") from None
         if crop_to_aspect_ratio:
             box = _middle(image.size, (width, height))
