@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fmt lint docs build clean
+.PHONY: help demo test check bench fmt lint docs build wheel clean
 
 # The first Python >= 3.11 that can make virtual environments; `make PYTHON=...` names another.
 PYTHON ?= $(shell for python in python3 python3.15 python3.14 python3.13 python3.12 python3.11; do \
@@ -25,7 +25,7 @@ test: $(VENV)/built-with-test  ## Run every test: Rust, Python, examples in the 
 	cargo test --locked
 	$(BIN)/python -m pytest
 
-check: lint test  ## Do all that CI does
+check: lint test wheel  ## Do all that CI does
 
 bench: $(VENV)/built  ## Measure the kernels and ten whole workloads
 	cargo bench --locked
@@ -53,6 +53,9 @@ docs: $(VENV)/built  ## Build the documentation: a page for each Python module, 
 
 build: $(VENV)/maturin  ## Build the wheel into dist/
 	$(MATURIN) build --locked --release --out dist
+
+wheel: $(VENV)/built build  ## Build the wheel and check its size and what it needs
+	$(BIN)/python tests/wheel.py dist
 
 clean:  ## Remove everything that was built
 	rm -rf $(VENV) target dist demo docs/api python/lamina/_core*.so
