@@ -50,8 +50,8 @@ pub trait Arithmetic: Copy {
     fn tanh(self, x: Self::V) -> Self::V;
     /// `1 / (1 + e^-x)`
     fn sigmoid(self, x: Self::V) -> Self::V;
-    /// `1 - erf(x)`
-    fn erfc(self, x: Self::V) -> Self::V;
+    /// The chance that a standard normal number is below `x`, and the density there.
+    fn normal(self, x: Self::V) -> (Self::V, Self::V);
 
     /// `x` between constants; NaN stays.
     #[inline(always)]
@@ -145,8 +145,8 @@ impl<S: Simd> Arithmetic for Lanes<S> {
         math::sigmoid(self.0, x)
     }
     #[inline(always)]
-    fn erfc(self, x: S::F) -> S::F {
-        math::erfc(self.0, x)
+    fn normal(self, x: S::F) -> (S::F, S::F) {
+        math::normal(self.0, x)
     }
 }
 
@@ -220,16 +220,16 @@ impl Arithmetic for Double {
             1.0 / (1.0 + e)
         }
     }
-    fn erfc(self, x: f64) -> f64 {
-        erfc(x)
+    fn normal(self, x: f64) -> (f64, f64) {
+        const SQRT_TAU: f64 = 2.506_628_274_631_000_7;
+        let below = 0.5 * erfc(-std::f64::consts::FRAC_1_SQRT_2 * x);
+        (below, (-0.5 * x * x).exp() / SQRT_TAU)
     }
 }
 
-// SAFETY: these are the C99 functions of the platform's mathematics library, which std links for its own; they take and
-// give a double and touch nothing else, so they are safe for every argument.
+// SAFETY: this is the C99 function of the platform's mathematics library, which std links for its own; it takes and
+// gives a double and touches nothing else, so it is safe for every argument.
 unsafe extern "C" {
-    /// The error function of one `f64`.
-    pub safe fn erf(x: f64) -> f64;
     /// `1 - erf(x)` of one `f64`.
-    pub safe fn erfc(x: f64) -> f64;
+    safe fn erfc(x: f64) -> f64;
 }

@@ -46,10 +46,10 @@ impl Kernel for Sum<'_> {
         // Lanes beyond the end are e^-infinity = 0.
         let mut sum = s.zero();
         if !tail.is_empty() {
-            sum = math::exp(s, s.sub(load_or(s, tail, f32::NEG_INFINITY), m));
+            sum = math::exp_of_negative(s, s.sub(load_or(s, tail, f32::NEG_INFINITY), m));
         }
         for x in body {
-            sum = s.add(sum, math::exp(s, s.sub(s.load(x), m)));
+            sum = s.add(sum, math::exp_of_negative(s, s.sub(s.load(x), m)));
         }
         (largest, s.sum(sum))
     }
@@ -67,11 +67,11 @@ impl Kernel for Exponentials<'_> {
         let (out, out_tail) = self.1.as_chunks_mut::<LANES>();
         let mut sum = s.zero();
         if !tail.is_empty() {
-            sum = math::exp(s, s.sub(load_or(s, tail, f32::NEG_INFINITY), m));
+            sum = math::exp_of_negative(s, s.sub(load_or(s, tail, f32::NEG_INFINITY), m));
             s.store_partial(out_tail, sum);
         }
         for (x, out) in body.iter().zip(out) {
-            let e = math::exp(s, s.sub(s.load(x), m));
+            let e = math::exp_of_negative(s, s.sub(s.load(x), m));
             s.store(out, e);
             sum = s.add(sum, e);
         }

@@ -6,6 +6,10 @@
 //! the rest is a polynomial whose greatest relative error was made as small as its degree allows (Remez; found with
 //! Lawson's reweighted least squares on Chebyshev nodes). The comment at each polynomial tells interval and error.
 
+mod pieces;
+
+use pieces::{NORMAL_TAIL, TANH, in_pieces};
+
 use crate::kernels::simd::Simd;
 
 const LN_2_HIGH: f32 = 0.693_145_75;
@@ -19,6 +23,11 @@ const EXP: [f32; 5] = [
     0.008_366_611,
     0.001_394_649_7,
 ];
+/// [`EXP`] for `e^(-r / 2)`.
+const EXP_OF_MINUS_HALF: [f32; 5] = {
+    let [a, b, c, d, e] = EXP;
+    [a / 4.0, -b / 8.0, c / 16.0, -d / 32.0, e / 64.0]
+};
 /// `(ln(1 + f) - f + f^2 / 2) / f^3` for `1 + f` from `sqrt(1/2)` to `sqrt(2)`: error in the logarithm 5.8e-9.
 const LN: [f32; 8] = [
     0.333_333_3,
@@ -30,31 +39,6 @@ const LN: [f32; 8] = [
     0.127_615_78,
     -0.076_344_975,
 ];
-/// `erf(x) / x - 1` as a polynomial of `x^2` for `|x| < 0.95`: error 6.1e-10.
-const ERF: [f32; 7] = [
-    0.128_379_17,
-    -0.376_126_32,
-    0.112_836_64,
-    -0.026_857_706,
-    0.005_196_952_3,
-    -0.000_809_770_37,
-    8.185_094e-5,
-];
-/// `(1 + 2 t) e^(t^2) erfc(t)` as a polynomial of `(t - 2) / (t + 2)` for t from 0 to 10.1: error 1.3e-8. The variable
-/// is that of Shepherd and Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", 1981.
-const ERFC: [f32; 10] = [
-    1.276_978_4,
-    -0.092_763_98,
-    -0.166_031_42,
-    0.164_055_45,
-    -0.054_204_3,
-    -0.008_059_875,
-    0.008_631_682,
-    0.001_313_523_5,
-    -0.001_229_928_5,
-    -0.000_400_577_64,
-];
-
 /// `c[0] + c[1] x + c[2] x^2 + …` by Horner's rule.
 #[inline(always)]
 fn polynomial<S: Simd, const N: usize>(s: S, x: S::F, c: [f32; N]) -> S::F {
@@ -71,32 +55,49 @@ pub fn clamp<S: Simd>(s: S, x: S::F, low: f32, high: f32) -> S::F {
     s.max(s.splat(low), s.min(s.splat(high), x))
 }
 
-/// `x = n ln(2) + r` with a whole n: gives n and `e^r - 1`.
+/// The whole number nearest to `x * factor`, which is below `2^22`.
 #[inline(always)]
-fn reduced_expm1<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
-    let n = s.round(s.mul(x, s.splat(std::f32::consts::LOG2_E)));
+fn whole<S: Simd>(s: S, x: S::F, factor: f32) -> S::F {
+    // Where numbers are 1 apart a sum is a whole number, until the offset is taken away.
+    let offset = s.splat(1.5 * (1 << 23) as f32);
+    s.sub(s.fma(x, s.splat(factor), offset), offset)
+}
+
+/// `x = n ln(2) + r` with a whole n: gives n and r.
+#[inline(always)]
+fn reduced<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    let n = whole(s, x, std::f32::consts::LOG2_E);
     let r = s.neg_fma(n, s.splat(LN_2_HIGH), x);
-    let r = s.neg_fma(n, s.splat(LN_2_LOW), r);
-    (n, s.fma(s.mul(r, r), polynomial(s, r, EXP), r))
+    (n, s.neg_fma(n, s.splat(LN_2_LOW), r))
 }
 
 /// `e^x`
 #[inline(always)]
 pub fn exp<S: Simd>(s: S, x: S::F) -> S::F {
-    let (n, p) = reduced_expm1(s, clamp(s, x, -104.0, 89.0));
-    // 2^n in two factors: n reaches from -150 (a result below the least denormal) to 128 (infinity).
-    let n = s.to_i32(n);
-    let half = s.shr_i32(n, 1);
-    let p = s.mul(s.add(s.splat(1.0), p), s.exp2i(half));
-    s.mul(p, s.exp2i(s.sub_i32(n, half)))
+    exp_of_bounded(s, clamp(s, x, -104.0, 89.0))
+}
+
+/// `e^x` for x from -120 to 89.
+#[inline(always)]
+pub fn exp_of_bounded<S: Simd>(s: S, x: S::F) -> S::F {
+    let (n, r) = reduced(s, x);
+    let one = s.splat(1.0);
+    s.scale(s.fma(r, s.fma(r, polynomial(s, r, EXP), one), one), n)
+}
+
+/// `e^x` for `x <= 0`.
+#[inline(always)]
+pub fn exp_of_negative<S: Simd>(s: S, x: S::F) -> S::F {
+    exp_of_bounded(s, s.max(s.splat(-104.0), x))
 }
 
 /// `e^x - 1`, exact near 0.
 #[inline(always)]
 pub fn expm1<S: Simd>(s: S, x: S::F) -> S::F {
-    let (n, p) = reduced_expm1(s, clamp(s, x, -20.0, 89.0));
+    let (n, r) = reduced(s, clamp(s, x, -20.0, 89.0));
+    let p = s.fma(s.mul(r, r), polynomial(s, r, EXP), r);
     // 2^n (p + 1) - 1 = 2 (p t + (t - 1/2)) with t = 2^(n-1), which is finite for n = 128 too.
-    let t = s.exp2i(s.sub_i32(s.to_i32(n), s.splat_i32(1)));
+    let t = s.scale(s.splat(0.5), n);
     let scaled = s.fma(p, t, s.sub(t, s.splat(0.5)));
     let y = s.select(s.eq(n, s.zero()), p, s.add(scaled, scaled));
     s.copy_sign(y, x)
@@ -140,63 +141,42 @@ pub fn ln_1p<S: Simd>(s: S, x: S::F) -> S::F {
 /// The hyperbolic tangent, never beyond -1 or 1.
 #[inline(always)]
 pub fn tanh<S: Simd>(s: S, x: S::F) -> S::F {
-    // (e^2a - 1) / (e^2a + 1), which is 1 in f32 from 9.02 on.
     let a = s.min(s.splat(10.0), s.abs(x));
-    let e = expm1(s, s.add(a, a));
-    s.copy_sign(s.div(e, s.add(e, s.splat(2.0))), x)
+    s.copy_sign(in_pieces(s, &TANH, a, true), x)
 }
 
 /// `1 / (1 + e^-x)`, from 0 to 1; exact in both tails.
 #[inline(always)]
 pub fn sigmoid<S: Simd>(s: S, x: S::F) -> S::F {
     let one = s.splat(1.0);
-    let e = exp(s, s.neg(s.abs(x)));
+    let e = exp_of_negative(s, s.neg(s.abs(x)));
     s.div(s.select(s.lt(x, s.zero()), e, one), s.add(one, e))
 }
 
 /// `ln(1 + e^x)`
 #[inline(always)]
 pub fn softplus<S: Simd>(s: S, x: S::F) -> S::F {
-    let e = exp(s, s.neg(s.abs(x)));
+    let e = exp_of_negative(s, s.neg(s.abs(x)));
     s.add(s.max(s.zero(), x), ln_1p(s, e))
 }
 
-/// `erfc(t)` for `t >= 0`.
+/// The chance that a standard normal number is below `x`, and the density there: `e^(-x^2 / 2) / sqrt(2 pi)`.
 #[inline(always)]
-fn erfc_of_positive<S: Simd>(s: S, t: S::F) -> S::F {
-    let t = s.min(s.splat(10.1), t);
-    let (one, two) = (s.splat(1.0), s.splat(2.0));
-    let q = s.div(s.sub(t, two), s.add(t, two));
-    let p = s.div(polynomial(s, q, ERFC), s.fma(two, t, one));
-    let square = s.mul(t, t);
-    // e^-(square + rest) = e^-square (1 - rest), since rest is below 2^-18.
-    let rest = s.fma(t, t, s.neg(square));
-    let p = s.neg_fma(rest, p, p);
-    s.mul(exp(s, s.neg(square)), p)
-}
-
-/// `erf(a)` for `0 <= a < 0.95`.
-#[inline(always)]
-fn erf_of_small<S: Simd>(s: S, a: S::F) -> S::F {
-    s.fma(polynomial(s, s.mul(a, a), ERF), a, a)
-}
-
-/// The error function.
-#[inline(always)]
-pub fn erf<S: Simd>(s: S, x: S::F) -> S::F {
-    let a = s.abs(x);
-    let tail = s.sub(s.splat(1.0), erfc_of_positive(s, a));
-    let y = s.select(s.lt(a, s.splat(0.95)), erf_of_small(s, a), tail);
-    s.copy_sign(y, x)
-}
-
-/// `1 - erf(x)`, exact in the tail.
-#[inline(always)]
-pub fn erfc<S: Simd>(s: S, x: S::F) -> S::F {
-    let a = s.abs(x);
-    let near = s.sub(s.splat(1.0), erf_of_small(s, a));
-    let y = s.select(s.lt(a, s.splat(0.7)), near, erfc_of_positive(s, a));
-    s.select(s.lt(x, s.zero()), s.sub(s.splat(2.0), y), y)
+pub fn normal<S: Simd>(s: S, x: S::F) -> (S::F, S::F) {
+    const INVERSE_SQRT_TAU: f32 = 0.398_942_3;
+    // Both are 0 in f32 from 14.5 on.
+    let a = s.min(s.splat(14.9), s.abs(x));
+    let square = s.mul(a, a);
+    let excess = s.neg_fma(a, a, square);
+    // a^2 = -2 n ln(2) + r, what rounding added taken away again.
+    let n = whole(s, square, -0.5 * std::f32::consts::LOG2_E);
+    let r = s.fma(n, s.splat(2.0 * LN_2_HIGH), square);
+    let r = s.sub(s.fma(n, s.splat(2.0 * LN_2_LOW), r), excess);
+    let slope = s.fma(r, polynomial(s, r, EXP_OF_MINUS_HALF), s.splat(-0.5));
+    let e = s.scale(s.fma(r, slope, s.splat(1.0)), n);
+    let beyond = s.mul(e, in_pieces(s, &NORMAL_TAIL, a, false));
+    let below = s.select(s.lt(x, s.zero()), beyond, s.sub(s.splat(1.0), beyond));
+    (below, s.mul(s.splat(INVERSE_SQRT_TAU), e))
 }
 
 #[cfg(test)]

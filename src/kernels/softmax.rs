@@ -19,16 +19,38 @@ pub(super) fn rows_per_chunk(width: usize) -> usize {
 /// `x = softmax(x)` of each row of `width` elements.
 pub fn softmax<F: Real>(x: &mut [F], width: usize) {
     each_row(x, width, |x| match F::as_f32_mut(x) {
-        Some(x) => dispatch(Softmax(x, width)),
+        Some(x) => dispatch(Softmax(None, x, width)),
         None => x.chunks_exact_mut(width).for_each(softmax_row),
+    });
+}
+
+/// `y = softmax(x)` of each row of `width` elements.
+pub fn softmax_of<F: Real>(x: &[F], y: &mut [F], width: usize) {
+    each_row_of(x, y, width, |x, y| match (F::as_f32(x), F::as_f32_mut(y)) {
+        (Some(x), Some(y)) => dispatch(Softmax(Some(x), y, width)),
+        _ => {
+            y.copy_from_slice(x);
+            y.chunks_exact_mut(width).for_each(softmax_row);
+        }
     });
 }
 
 /// `x = ln(softmax(x))` of each row of `width` elements.
 pub fn log_softmax<F: Real>(x: &mut [F], width: usize) {
     each_row(x, width, |x| match F::as_f32_mut(x) {
-        Some(x) => dispatch(LogSoftmax(x, width)),
+        Some(x) => dispatch(LogSoftmax(None, x, width)),
         None => x.chunks_exact_mut(width).for_each(log_softmax_row),
+    });
+}
+
+/// `y = ln(softmax(x))` of each row of `width` elements.
+pub fn log_softmax_of<F: Real>(x: &[F], y: &mut [F], width: usize) {
+    each_row_of(x, y, width, |x, y| match (F::as_f32(x), F::as_f32_mut(y)) {
+        (Some(x), Some(y)) => dispatch(LogSoftmax(Some(x), y, width)),
+        _ => {
+            y.copy_from_slice(x);
+            y.chunks_exact_mut(width).for_each(log_softmax_row);
+        }
     });
 }
 
@@ -116,59 +138,92 @@ pub(super) fn load_or<S: Simd>(s: S, from: &[f32], fill: f32) -> S::F {
 #[inline(always)]
 pub(super) fn largest_lane<S: Simd>(s: S, row: &[f32]) -> f32 {
     let (body, tail) = row.as_chunks::<LANES>();
-    let mut m = load_or(s, tail, f32::NEG_INFINITY);
-    for x in body {
-        m = s.max(m, s.load(x));
+    let mut most = [load_or(s, tail, f32::NEG_INFINITY); 4];
+    // Four at a time: none waits for the one before.
+    let (fours, rest) = body.as_chunks::<4>();
+    for four in fours {
+        for (m, x) in most.iter_mut().zip(four) {
+            *m = s.max(*m, s.load(x));
+        }
     }
-    s.max_lane(m)
+    for x in rest {
+        most[0] = s.max(most[0], s.load(x));
+    }
+    let [a, b, c, d] = most;
+    s.max_lane(s.max(s.max(a, b), s.max(c, d)))
 }
 
-struct Softmax<'a>(&'a mut [f32], usize);
+/// The numbers of a row that is written: those of another one, or its own.
+#[inline(always)]
+fn given<'a>(x: Option<&'a [[f32; LANES]]>, y: &'a [f32; LANES], index: usize) -> &'a [f32; LANES] {
+    match x {
+        Some(x) => &x[index],
+        None => y,
+    }
+}
+
+/// What is read if it is not what is written, what is written, and the width of a row.
+struct Softmax<'a>(Option<&'a [f32]>, &'a mut [f32], usize);
 
 impl Kernel for Softmax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for row in self.0.chunks_exact_mut(self.1) {
-            let largest = s.splat(largest_lane(s, row));
-            let (body, tail) = row.as_chunks_mut::<LANES>();
-            let rest = math::exp(s, s.sub(load_or(s, tail, f32::NEG_INFINITY), largest));
+        let Self(x, y, width) = self;
+        for (index, row) in y.chunks_exact_mut(width).enumerate() {
+            let x = x.map(|x| &x[index * width..][..width]);
+            let from = x.unwrap_or(row);
+            let largest = s.splat(largest_lane(s, from));
+            let (_, tail) = from.as_chunks::<LANES>();
+            let rest = s.sub(load_or(s, tail, f32::NEG_INFINITY), largest);
+            let rest = math::exp_of_negative(s, rest);
             let mut sum = if tail.is_empty() { s.zero() } else { rest };
-            for x in body.iter_mut() {
-                let e = math::exp(s, s.sub(s.load(x), largest));
+            let x = x.map(|x| x.as_chunks::<LANES>().0);
+            let (body, tail) = row.as_chunks_mut::<LANES>();
+            for (i, y) in body.iter_mut().enumerate() {
+                let x = s.load(given(x, y, i));
+                let e = math::exp_of_negative(s, s.sub(x, largest));
                 sum = s.add(sum, e);
-                s.store(x, e);
+                s.store(y, e);
             }
-            let sum = s.splat(s.sum(sum));
-            s.store_partial(tail, s.div(rest, sum));
-            for x in body {
-                s.store(x, s.div(s.load(x), sum));
+            let factor = s.div(s.splat(1.0), s.splat(s.sum(sum)));
+            s.store_partial(tail, s.mul(rest, factor));
+            for y in body {
+                s.store(y, s.mul(s.load(y), factor));
             }
         }
     }
 }
 
-struct LogSoftmax<'a>(&'a mut [f32], usize);
+/// As [`Softmax`].
+struct LogSoftmax<'a>(Option<&'a [f32]>, &'a mut [f32], usize);
 
 impl Kernel for LogSoftmax<'_> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
-        for row in self.0.chunks_exact_mut(self.1) {
-            let largest = s.splat(largest_lane(s, row));
-            let (body, tail) = row.as_chunks_mut::<LANES>();
+        let Self(x, y, width) = self;
+        for (index, row) in y.chunks_exact_mut(width).enumerate() {
+            let x = x.map(|x| &x[index * width..][..width]);
+            let from = x.unwrap_or(row);
+            let largest = s.splat(largest_lane(s, from));
+            let (body, tail) = from.as_chunks::<LANES>();
+            let rest = s.load_partial(tail);
             let mut sum = s.zero();
             if !tail.is_empty() {
-                sum = math::exp(s, s.sub(load_or(s, tail, f32::NEG_INFINITY), largest));
+                let tail = load_or(s, tail, f32::NEG_INFINITY);
+                sum = math::exp_of_negative(s, s.sub(tail, largest));
             }
-            for x in body.iter() {
-                sum = s.add(sum, math::exp(s, s.sub(s.load(x), largest)));
+            for x in body {
+                sum = s.add(sum, math::exp_of_negative(s, s.sub(s.load(x), largest)));
             }
             let shift = math::ln(s, s.splat(s.sum(sum)));
-            let y = s.sub(s.sub(s.load_partial(tail), largest), shift);
-            s.store_partial(tail, y);
-            for x in body {
-                s.store(x, s.sub(s.sub(s.load(x), largest), shift));
+            let x = x.map(|x| x.as_chunks::<LANES>().0);
+            let (body, tail) = row.as_chunks_mut::<LANES>();
+            s.store_partial(tail, s.sub(s.sub(rest, largest), shift));
+            for (i, y) in body.iter_mut().enumerate() {
+                let x = s.load(given(x, y, i));
+                s.store(y, s.sub(s.sub(x, largest), shift));
             }
         }
     }

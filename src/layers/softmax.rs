@@ -8,7 +8,7 @@ use crate::config::Integers;
 use crate::error::{Error, Result};
 use crate::kernels::broadcast::{Aligned, fold};
 use crate::kernels::permute::permute;
-use crate::kernels::softmax::{softmax, softmax_backward};
+use crate::kernels::softmax::{softmax, softmax_backward, softmax_of};
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::real::Real;
 use crate::shape::{Shape, axis_after_move, axis_index};
@@ -160,13 +160,17 @@ impl<F: Real> Layer<F> for Softmax {
             let aligned = Aligned::new(sizes, cx.input_shape(1));
             (cx.input(1), aligned)
         });
+        let order = self.order(sizes);
+        if mask.is_none() && !order.moves() {
+            softmax_of(cx.input(0), y, order.width);
+            return Ok(());
+        }
         y.copy_from_slice(cx.input(0));
         let kept = F::of(0.5);
         if let Some((mask, aligned)) = &mask {
             let masked = F::of(MASKED);
             fold(y, mask, *aligned, |y, m| if m > kept { y } else { masked });
         }
-        let order = self.order(sizes);
         if order.moves() {
             let rows = cx.temp(0);
             permute(y, sizes, order.axes(), rows, false);

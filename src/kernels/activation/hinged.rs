@@ -122,7 +122,11 @@ impl Pointwise for Ramp {
     fn value<A: Arithmetic>(self, a: A, x: A::V) -> A::V {
         let x = a.add(x, a.of(self.shift));
         let y = a.clamp(x, self.low, self.low + self.width);
-        a.div(y, a.of(self.divisor))
+        if self.divisor == 1.0 {
+            y
+        } else {
+            a.mul(y, a.of(1.0 / self.divisor))
+        }
     }
 
     #[inline(always)]

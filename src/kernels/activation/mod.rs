@@ -11,13 +11,15 @@ mod smooth;
 
 use crate::kernels::arithmetic::Double;
 use crate::kernels::broadcast::{Aligned, fold};
-use crate::kernels::softmax::{log_softmax, log_softmax_backward, softmax, softmax_backward};
+use crate::kernels::softmax::{
+    log_softmax, log_softmax_backward, log_softmax_of, softmax, softmax_backward, softmax_of,
+};
 use crate::kernels::sparsemax::{sparsemax, sparsemax_backward};
 use crate::parallel::{for_each_chunk_mut, for_each_chunk_mut2};
 use crate::real::Real;
 
 pub use hinged::{HardShrink, HardSilu, LeakyRelu, Ramp, Relu, SoftShrink, SparsePlus, Threshold};
-pub use pointwise::{Pointwise, slopes, values, values_and_slopes};
+pub use pointwise::{Pointwise, gradients, slopes, values, values_and_slopes, values_of};
 pub use smooth::{
     Elu, Exponential, Gelu, GeluTanh, LogSigmoid, Mish, Sigmoid, Silu, Softplus, Softsign,
     Squareplus, Tanh, TanhShrink,
@@ -184,14 +186,20 @@ impl Activation {
             return glu::forward(x, y, last_axis / 2);
         }
         assert_eq!(x.len(), y.len(), "an output for each input");
-        if self.is_rowwise() {
-            y.copy_from_slice(x);
-            return self.forward_in_place(y, last_axis);
+        match self {
+            Self::Linear => for_each_chunk_mut(y, CHUNK, |index, y| {
+                y.copy_from_slice(&x[index * CHUNK..][..y.len()]);
+            }),
+            Self::Softmax => softmax_of(x, y, last_axis),
+            Self::LogSoftmax => log_softmax_of(x, y, last_axis),
+            Self::Sparsemax => {
+                y.copy_from_slice(x);
+                sparsemax(y, last_axis);
+            }
+            _ => for_each_chunk_mut(y, CHUNK, |index, y| {
+                self.apply_to(&x[index * CHUNK..][..y.len()], y);
+            }),
         }
-        for_each_chunk_mut(y, CHUNK, |index, y| {
-            y.copy_from_slice(&x[index * CHUNK..][..y.len()]);
-            self.apply(y);
-        });
     }
 
     /// `y = f(y)`, with `last_axis` the size of the last axis.
@@ -272,13 +280,16 @@ impl Activation {
             y
         };
         for_each_chunk_mut2((dx, CHUNK), (dy, CHUNK), |index, dx, dy| {
-            if is_pointwise {
-                self.multiply(&of[index * CHUNK..][..dy.len()], dy);
-            }
-            if accumulate {
-                dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += *dy);
-            } else {
-                dx.copy_from_slice(dy);
+            let of = is_pointwise.then(|| &of[index * CHUNK..][..dy.len()]);
+            match (of, accumulate) {
+                (Some(of), false) => self.multiply_to(of, dy, dx),
+                (None, false) => dx.copy_from_slice(dy),
+                (of, true) => {
+                    if let Some(of) = of {
+                        self.multiply(of, dy);
+                    }
+                    dx.iter_mut().zip(dy).for_each(|(dx, dy)| *dx += *dy);
+                }
             }
         });
     }
@@ -328,6 +339,30 @@ impl Activation {
             }
         }
         self.visit(Apply(x));
+    }
+
+    /// `y = f(x)` on this thread; not for those over rows.
+    fn apply_to<F: Real>(&self, x: &[F], y: &mut [F]) {
+        struct Apply<'a, F>(&'a [F], &'a mut [F]);
+        impl<F: Real> Visitor for Apply<'_, F> {
+            type Output = ();
+            fn visit(self, function: impl Pointwise) {
+                values_of(function, self.0, self.1);
+            }
+        }
+        self.visit(Apply(x, y));
+    }
+
+    /// `dx = dy * f'` on this thread; not for those over rows.
+    fn multiply_to<F: Real>(&self, of: &[F], dy: &[F], dx: &mut [F]) {
+        struct Multiply<'a, F>(&'a [F], &'a [F], &'a mut [F]);
+        impl<F: Real> Visitor for Multiply<'_, F> {
+            type Output = ();
+            fn visit(self, function: impl Pointwise) {
+                gradients(function, self.0, self.1, self.2);
+            }
+        }
+        self.visit(Multiply(of, dy, dx));
     }
 
     /// `grad *= f'` on this thread; not for those over rows.

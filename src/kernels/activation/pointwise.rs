@@ -35,6 +35,17 @@ pub fn values<F: Real>(function: impl Pointwise, x: &mut [F]) {
     }
 }
 
+/// `y = f(x)`
+pub fn values_of<F: Real>(function: impl Pointwise, x: &[F], y: &mut [F]) {
+    if let (Some(x), Some(y)) = (F::as_f32(x), F::as_f32_mut(y)) {
+        dispatch(ValuesOf(function, x, y));
+    } else if let (Some(x), Some(y)) = (F::as_f64(x), F::as_f64_mut(y)) {
+        for (y, &x) in y.iter_mut().zip(x) {
+            *y = function.value(Double, x);
+        }
+    }
+}
+
 /// `grad *= f'`, with `of` what the slope takes.
 pub fn slopes<F: Real>(function: impl Pointwise, of: &[F], grad: &mut [F]) {
     if let (Some(of), Some(grad)) = (F::as_f32(of), F::as_f32_mut(grad)) {
@@ -42,6 +53,18 @@ pub fn slopes<F: Real>(function: impl Pointwise, of: &[F], grad: &mut [F]) {
     } else if let (Some(of), Some(grad)) = (F::as_f64(of), F::as_f64_mut(grad)) {
         for (grad, &of) in grad.iter_mut().zip(of) {
             *grad *= function.slope(Double, of);
+        }
+    }
+}
+
+/// `dx = dy * f'`, with `of` what the slope takes.
+pub fn gradients<F: Real>(function: impl Pointwise, of: &[F], dy: &[F], dx: &mut [F]) {
+    if let (Some(of), Some(dy), Some(dx)) = (F::as_f32(of), F::as_f32(dy), F::as_f32_mut(dx)) {
+        dispatch(Gradients(function, of, dy, dx));
+    } else if let (Some(of), Some(dy), Some(dx)) = (F::as_f64(of), F::as_f64(dy), F::as_f64_mut(dx))
+    {
+        for ((dx, &dy), &of) in dx.iter_mut().zip(dy).zip(of) {
+            *dx = dy * function.slope(Double, of);
         }
     }
 }
@@ -90,6 +113,43 @@ impl<P: Pointwise> Kernel for Values<'_, P> {
         }
         if !tail.is_empty() {
             s.store_partial(tail, self.0.value(Lanes(s), s.load_partial(tail)));
+        }
+    }
+}
+
+struct ValuesOf<'a, P>(P, &'a [f32], &'a mut [f32]);
+
+impl<P: Pointwise> Kernel for ValuesOf<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (x, x_tail) = self.1.as_chunks::<LANES>();
+        let (y, y_tail) = self.2.as_chunks_mut::<LANES>();
+        for (x, y) in x.iter().zip(y) {
+            s.store(y, self.0.value(Lanes(s), s.load(x)));
+        }
+        if !x_tail.is_empty() {
+            s.store_partial(y_tail, self.0.value(Lanes(s), s.load_partial(x_tail)));
+        }
+    }
+}
+
+struct Gradients<'a, P>(P, &'a [f32], &'a [f32], &'a mut [f32]);
+
+impl<P: Pointwise> Kernel for Gradients<'_, P> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (of, of_tail) = self.1.as_chunks::<LANES>();
+        let (dy, dy_tail) = self.2.as_chunks::<LANES>();
+        let (dx, dx_tail) = self.3.as_chunks_mut::<LANES>();
+        for ((of, dy), dx) in of.iter().zip(dy).zip(dx) {
+            let slope = self.0.slope(Lanes(s), s.load(of));
+            s.store(dx, s.mul(s.load(dy), slope));
+        }
+        if !dx_tail.is_empty() {
+            let slope = self.0.slope(Lanes(s), s.load_partial(of_tail));
+            s.store_partial(dx_tail, s.mul(s.load_partial(dy_tail), slope));
         }
     }
 }

@@ -287,35 +287,21 @@ impl Pointwise for Gelu {
     }
     #[inline(always)]
     fn value<A: Arithmetic>(self, a: A, x: A::V) -> A::V {
-        let x = a.max(a.of(-FINITE), x);
-        a.mul(x, normal_share_below(a, x))
+        let (share_below, _) = a.normal(x);
+        a.mul(a.max(a.of(-FINITE), x), share_below)
     }
     #[inline(always)]
     fn slope<A: Arithmetic>(self, a: A, x: A::V) -> A::V {
-        a.add(normal_share_below(a, x), first_moment(a, x))
+        self.value_and_slope(a, x).1
     }
     #[inline(always)]
     fn value_and_slope<A: Arithmetic>(self, a: A, x: A::V) -> (A::V, A::V) {
-        let share = normal_share_below(a, x);
-        let value = a.mul(a.max(a.of(-FINITE), x), share);
-        (value, a.add(share, first_moment(a, x)))
+        // From 40 on the density is 0 in either precision.
+        let (share_below, density) = a.normal(x);
+        let value = a.mul(a.max(a.of(-FINITE), x), share_below);
+        let slope = a.fma(a.clamp(x, -40.0, 40.0), density, share_below);
+        (value, slope)
     }
-}
-
-/// `x p(x)` with `p = e^(-x^2 / 2) / sqrt(2 pi)`, the density of a standard normal Z, which is 0 long before 1e15.
-#[inline(always)]
-fn first_moment<A: Arithmetic>(a: A, x: A::V) -> A::V {
-    const SQRT_TAU: f64 = 2.506_628_274_631_000_7;
-    let near = a.clamp(x, -1e15, 1e15);
-    let density = a.exp(a.mul(a.of(-0.5), a.mul(near, near)));
-    a.mul(near, a.mul(a.of(1.0 / SQRT_TAU), density))
-}
-
-/// `P(Z <= x) = erfc(-x / sqrt(2)) / 2`
-#[inline(always)]
-fn normal_share_below<A: Arithmetic>(a: A, x: A::V) -> A::V {
-    let t = a.mul(a.of(-std::f64::consts::FRAC_1_SQRT_2), x);
-    a.mul(a.of(0.5), a.erfc(t))
 }
 
 /// GELU with its tanh approximation: `x * sigmoid(2 u)` with `u = sqrt(2 / pi) (x + 0.044715 x^3)`, of the same paper.

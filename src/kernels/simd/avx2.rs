@@ -436,6 +436,18 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn look_up(self, table: &[f32; 8], index: Ints) -> Floats {
+        // SAFETY: the token proves the instructions; the array has 8 numbers.
+        unsafe {
+            let table = _mm256_loadu_ps(table.as_ptr());
+            [
+                _mm256_permutevar8x32_ps(table, index[0]),
+                _mm256_permutevar8x32_ps(table, index[1]),
+            ]
+        }
+    }
+
+    #[inline(always)]
     fn sum(self, a: Floats) -> f32 {
         // SAFETY: the token proves the instructions.
         unsafe { sum_of_8(_mm256_add_ps(a[0], a[1])) }

@@ -167,6 +167,9 @@ pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     /// `a > b`
     fn gt_i32(self, a: Self::I, b: Self::I) -> Self::M;
 
+    /// The number of `table` at each index, of which the three lowest bits count.
+    fn look_up(self, table: &[f32; 8], index: Self::I) -> Self::F;
+
     /// The sum of the lanes: lane i + lane i+8, then i + i+4, i + i+2, i + i+1.
     fn sum(self, a: Self::F) -> f32;
     /// The largest lane, folded as in [`Simd::sum`] with `max(low, high)`.
@@ -218,6 +221,15 @@ pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     #[inline(always)]
     fn exp2i(self, n: Self::I) -> Self::F {
         self.floats(self.shl_i32(self.add_i32(n, self.splat_i32(127)), 23))
+    }
+    /// `a * 2^n`, rounded once, for `a` from 1/2 to 2 and a whole `n` from -200 to 128.
+    #[inline(always)]
+    fn scale(self, a: Self::F, n: Self::F) -> Self::F {
+        // In two factors: the power alone may be out of range.
+        let n = self.to_i32(n);
+        let half = self.shr_i32(n, 1);
+        let a = self.mul(a, self.exp2i(half));
+        self.mul(a, self.exp2i(self.sub_i32(n, half)))
     }
 }
 

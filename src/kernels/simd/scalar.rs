@@ -247,6 +247,13 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn look_up(self, table: &[f32; 8], index: I) -> F {
+        called((table, index), |(table, index)| {
+            index.map(|n| table[(n & 7) as usize])
+        })
+    }
+
+    #[inline(always)]
     fn sum(self, a: F) -> f32 {
         called(a, |a| fold(a, |a, b| a + b))
     }

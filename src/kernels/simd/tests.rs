@@ -15,6 +15,8 @@ impl Kernel for Everything {
         let (one, zero) = (s.splat(1.0), s.zero());
         let mask = |m| s.select(m, one, zero);
         let ints = (s.bits(a), s.bits(b));
+        let exponent = s.max(s.splat(-200.0), s.min(s.splat(128.0), s.round(a)));
+        let exponent = s.select(s.is_nan(a), zero, exponent);
         let floats = [
             ("add", s.add(a, b)),
             ("sub", s.sub(a, b)),
@@ -52,6 +54,11 @@ impl Kernel for Everything {
             ("eq_i32", mask(s.eq_i32(ints.0, ints.1))),
             ("gt_i32", mask(s.gt_i32(ints.0, ints.1))),
             ("exp2i", s.exp2i(s.splat_i32(-126))),
+            (
+                "look_up",
+                s.look_up(&[0.5, -1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0], ints.0),
+            ),
+            ("scale", s.scale(s.splat(1.9), exponent)),
         ];
         let mut all: Vec<_> = floats
             .into_iter()
