@@ -30,3 +30,4 @@ pub mod simd;
 pub mod softmax;
 pub mod sparsemax;
 pub(crate) mod team;
+pub mod vector;

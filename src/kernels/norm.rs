@@ -133,16 +133,24 @@ impl<F: Real> Kernel for Normalize<'_, F> {
 
 /// The sum of `term(a, b)` over 16 lanes that are folded at the end.
 #[inline(always)]
-fn lane_sum<F: Real>(a: &[F], b: &[F], term: impl Fn(F, F) -> F) -> F {
+pub(super) fn lane_sum<F: Real, T: Real>(a: &[F], b: &[F], term: impl Fn(F, F) -> T) -> T {
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut sums = [F::ZERO; LANES];
+    let mut sums = [T::ZERO; LANES];
     for (a, b) in a.iter().zip(b) {
         for lane in 0..LANES {
             sums[lane] += term(a[lane], b[lane]);
         }
     }
-    for (lane, (&a, &b)) in a_tail.iter().zip(b_tail).enumerate() {
-        sums[lane] += term(a, b);
+    if !a_tail.is_empty() {
+        let (a, b) = (padded(a_tail), padded(b_tail));
+        for lane in 0..LANES {
+            let inside = lane < a_tail.len();
+            sums[lane] += if inside {
+                term(a[lane], b[lane])
+            } else {
+                T::ZERO
+            };
+        }
     }
     fold_lanes(sums)
 }
@@ -158,10 +166,26 @@ fn lane_sum3<F: Real>(a: &[F], b: &[F], c: &[F], term: impl Fn(F, F, F) -> F) ->
             sums[lane] += term(a[lane], b[lane], c[lane]);
         }
     }
-    for (lane, ((&a, &b), &c)) in a_tail.iter().zip(b_tail).zip(c_tail).enumerate() {
-        sums[lane] += term(a, b, c);
+    if !a_tail.is_empty() {
+        let (a, b, c) = (padded(a_tail), padded(b_tail), padded(c_tail));
+        for lane in 0..LANES {
+            let inside = lane < a_tail.len();
+            sums[lane] += if inside {
+                term(a[lane], b[lane], c[lane])
+            } else {
+                F::ZERO
+            };
+        }
     }
     fold_lanes(sums)
+}
+
+/// A vector of what is left over: its lanes stay together, which they would not if each of them was asked for.
+#[inline(always)]
+fn padded<F: Real>(tail: &[F]) -> [F; LANES] {
+    let mut lanes = [F::ZERO; LANES];
+    lanes[..tail.len()].copy_from_slice(tail);
+    lanes
 }
 
 /// What is wanted of a gradient: where it goes, and whether it is added there.

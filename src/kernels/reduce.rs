@@ -144,15 +144,14 @@ impl<F: Real, T: Fn(f64) -> f64> Kernel for LaneSum<'_, F, T> {
 
 /// Lane i + lane i+8, then i + i+4, i + i+2, i + i+1.
 #[inline(always)]
-pub(super) fn fold_lanes<F: Real>(mut lanes: [F; LANES]) -> F {
-    let mut half = LANES / 2;
-    while half > 0 {
-        for i in 0..half {
-            lanes[i] += lanes[i + half];
-        }
-        half /= 2;
+pub(super) fn fold_lanes<F: Real>(lanes: [F; LANES]) -> F {
+    /// Halves of a fixed size are vectors.
+    #[inline(always)]
+    fn halved<F: Real, const HALF: usize>(lanes: &[F]) -> [F; HALF] {
+        std::array::from_fn(|i| lanes[i] + lanes[i + HALF])
     }
-    lanes[0]
+    let [sum] = halved(&halved::<F, 2>(&halved::<F, 4>(&halved::<F, 8>(&lanes))));
+    sum
 }
 
 /// The sum of all elements, in double precision.

@@ -19,8 +19,9 @@ use super::{Configured, create};
 use crate::error::{Error, Result};
 use crate::init::{Initializer, Normal};
 use crate::kernels::activation::Activation;
-use crate::kernels::gemm::{Epilogue, Gemm, Matrix, MatrixMut, Operand, gemm};
+use crate::kernels::broadcast::zip;
 use crate::kernels::reduce::sum_of_squares;
+use crate::kernels::vector::{dot, matrix_times, subtract_outer, transposed_times};
 use crate::layer::{Backward, Call, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::param::{ParamSpec, Role};
 use crate::real::Real;
@@ -102,71 +103,34 @@ impl<'a, F: Real> Room<'a, F> {
 
     /// Writes v, u and the kernel divided by s, and gives s; leaves a kernel of zeros as it is and gives `None`.
     fn normalize(&mut self, kernel: &[F], u: &[F], rounds: usize) -> Option<F> {
-        let (rows, columns) = (self.v.len(), self.u.len());
         let hat = &mut self.weights[..kernel.len()];
         self.u.copy_from_slice(u);
         if kernel.iter().all(|&w| w == F::ZERO) {
             hat.copy_from_slice(kernel);
             return None;
         }
-        let matrix = Matrix::new(kernel, columns);
+        let mut s = F::ZERO;
         for _ in 0..rounds {
-            let u = Operand::Plain(Matrix::new(self.u, 1));
-            let v = MatrixMut::new(self.v, 1);
-            gemm(
-                Gemm::nn(rows, 1, columns),
-                matrix,
-                u,
-                F::ZERO,
-                v,
-                Epilogue::default(),
-            );
+            matrix_times(kernel, self.u, self.v);
             make_unit(self.v);
-            let v = Operand::Plain(Matrix::new(self.v, 1));
-            let u = MatrixMut::new(self.u, 1);
-            gemm(
-                Gemm::tn(columns, 1, rows),
-                matrix,
-                v,
-                F::ZERO,
-                u,
-                Epilogue::default(),
-            );
-            make_unit(self.u);
+            transposed_times(kernel, self.v, self.u);
+            // s = v' W u, where u is W' v times a factor: the squares of W' v times that factor.
+            let (squares, factor) = make_unit(self.u);
+            s = F::of(squares * factor);
         }
-        // With u = W' v / |W' v|, s = v' W u is the length of W' v: taken as a sum, as the gradient takes it.
-        let s = bilinear(self.v, kernel, self.u);
-        for (hat, &w) in hat.iter_mut().zip(kernel) {
-            *hat = w / s;
-        }
+        let factor = F::ONE / s;
+        zip(hat, false, [kernel, kernel], |w, _| w * factor);
         Some(s)
     }
 }
 
-/// `v' W u`
-fn bilinear<F: Real>(v: &[F], matrix: &[F], u: &[F]) -> F {
-    let rows = matrix.chunks_exact(u.len()).zip(v);
-    rows.fold(F::ZERO, |sum, (row, &v)| sum + v * dot(row, u))
-}
-
-fn dot<F: Real>(a: &[F], b: &[F]) -> F {
-    let mut sum = [F::ZERO];
-    let b = Operand::Plain(Matrix::new(b, 1));
-    let c = MatrixMut::new(&mut sum, 1);
-    gemm(
-        Gemm::nn(1, 1, a.len()),
-        Matrix::new(a, a.len()),
-        b,
-        F::ZERO,
-        c,
-        Epilogue::default(),
-    );
-    sum[0]
-}
-
-fn make_unit<F: Real>(x: &mut [F]) {
-    let factor = F::of((1.0 / sum_of_squares(x).sqrt()).min(LIMIT));
-    x.iter_mut().for_each(|x| *x *= factor);
+/// Multiplies `x`, so that it gets length 1: gives the sum of its squares before, and the factor.
+fn make_unit<F: Real>(x: &mut [F]) -> (f64, f64) {
+    let squares = sum_of_squares(x);
+    let factor = (1.0 / squares.sqrt()).min(LIMIT);
+    let rounded = F::of(factor);
+    x.iter_mut().for_each(|x| *x *= rounded);
+    (squares, factor)
 }
 
 impl<F: Real> SpectralNormalization<F> {
@@ -328,12 +292,9 @@ impl<F: Real> Layer<F> for SpectralNormalization<F> {
         })?;
         let grad = grads.write(piece);
         if let Some(s) = s {
-            let along = dot(grad, &weights[..grad.len()]);
-            for (row, &v) in grad.chunks_exact_mut(u.len()).zip(&*v) {
-                for (grad, &u) in row.iter_mut().zip(&*u) {
-                    *grad = (*grad - along * v * u) / s;
-                }
-            }
+            let along = F::of(dot(grad, &weights[..grad.len()]));
+            v.iter_mut().for_each(|v| *v *= along);
+            subtract_outer(grad, v, u, s);
         }
         if accumulate {
             grad.iter_mut()
