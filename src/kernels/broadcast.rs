@@ -57,6 +57,16 @@ impl<'a> Aligned<'a> {
         self.input_axis(self.output.len() - 1) != self.width()
     }
 
+    /// Rows of the output one after the other that meet the same elements: as many as the axes before the last have
+    /// places, from the first on along which nothing else is.
+    fn run(&self) -> usize {
+        let last = self.output.len() - 1;
+        let repeated = (0..last)
+            .rev()
+            .take_while(|&axis| self.input_axis(axis) == 1);
+        repeated.map(|axis| self.output[axis]).product()
+    }
+
     /// The first element of the input that meets row `row` of the output.
     pub fn row(&self, mut row: usize) -> usize {
         let last = self.output.len() - 1;
@@ -83,6 +93,27 @@ impl<F: Real, O: Fn(F, F) -> F> Kernel for Fold<'_, F, O> {
     fn run<S: Simd>(self, _: S) {
         let Self(y, x, op) = self;
         y.iter_mut().zip(x).for_each(|(y, &x)| *y = op(*y, x));
+    }
+}
+
+/// `y = op(x, row)` for each element of each row; of `y` itself without `x`.
+struct FoldRows<'a, F, O>(&'a mut [F], Option<&'a [F]>, &'a [F], O);
+
+impl<F: Real, O: Fn(F, F) -> F> Kernel for FoldRows<'_, F, O> {
+    type Output = ();
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let Self(y, x, row, op) = self;
+        let ys = y.chunks_exact_mut(row.len());
+        match x {
+            None => ys.for_each(|y| y.iter_mut().zip(row).for_each(|(y, &r)| *y = op(*y, r))),
+            Some(x) => {
+                for (y, x) in ys.zip(x.chunks_exact(row.len())) {
+                    let xs = x.iter().zip(row);
+                    y.iter_mut().zip(xs).for_each(|(y, (&x, &r))| *y = op(x, r));
+                }
+            }
+        }
     }
 }
 
@@ -142,17 +173,58 @@ pub fn fold<F: Real>(
         });
         return;
     }
-    let width = aligned.width();
+    fold_runs(output, None, input, aligned, op);
+}
+
+/// `output = op(x, input)` with the input repeated to the shape of the output and of `x`.
+///
+/// # Panics
+/// If `x` is not as long as the output.
+pub fn fold_of<F: Real>(
+    output: &mut [F],
+    x: &[F],
+    input: &[F],
+    aligned: Aligned<'_>,
+    op: impl Fn(F, F) -> F + Sync,
+) {
+    assert_eq!(output.len(), x.len(), "tensors of one shape");
+    if aligned.is_same() {
+        zip(output, false, [x, input], op);
+    } else if !output.is_empty() {
+        fold_runs(output, Some(x), input, aligned, op);
+    }
+}
+
+/// [`fold_of`], of the output itself without `x`, for an input that is repeated.
+fn fold_runs<F: Real>(
+    output: &mut [F],
+    x: Option<&[F]>,
+    input: &[F],
+    aligned: Aligned<'_>,
+    op: impl Fn(F, F) -> F + Sync,
+) {
+    let (width, run) = (aligned.width(), aligned.run());
     let rows = CHUNK.div_ceil(width);
-    for_each_chunk_mut(output, rows * width, |chunk, part| {
-        for (i, output) in part.chunks_exact_mut(width).enumerate() {
-            let start = aligned.row(chunk * rows + i);
-            if aligned.is_constant_in_rows() {
-                let x = input[start];
-                dispatch(Map(output, |y| op(y, x)));
-            } else {
-                dispatch(Fold(output, &input[start..start + width], &op));
+    for_each_chunk_mut(output, rows * width, |chunk, mut part| {
+        let mut row = chunk * rows;
+        while !part.is_empty() {
+            let together = (run - row % run).min(part.len() / width);
+            let (now, rest) = part.split_at_mut(together * width);
+            let (start, x) = (aligned.row(row), x.map(|x| &x[row * width..][..now.len()]));
+            match x {
+                _ if !aligned.is_constant_in_rows() => {
+                    dispatch(FoldRows(now, x, &input[start..start + width], &op));
+                }
+                None => {
+                    let constant = input[start];
+                    dispatch(Map(now, |y| op(y, constant)));
+                }
+                Some(x) => {
+                    let constant = input[start];
+                    dispatch(Fold(now, x, |_, x| op(x, constant)));
+                }
             }
+            (part, row) = (rest, row + together);
         }
     });
 }

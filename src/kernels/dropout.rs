@@ -201,31 +201,74 @@ pub fn multiply_repeated<F: Real>(
     if x.is_empty() {
         return;
     }
+    // Rows one after the other that meet the same row of the factors.
+    let repeated = outer.iter().zip(noise).rev();
+    let repeated = repeated.take_while(|(size, noise)| noise.unwrap_or(**size) == 1);
+    let run: usize = repeated.map(|(size, _)| size).product();
     let rows = CHUNK.div_ceil(width);
-    for_each_chunk_mut(y, rows * width, |index, y| {
-        for (i, y) in y.chunks_exact_mut(width).enumerate() {
-            let mut row = index * rows + i;
-            let x = &x[row * width..][..width];
-            // The row of the factors that meets this row: the same place, but 0 along repeated axes.
-            let (mut start, mut stride) = (0, last);
+    for_each_chunk_mut(y, rows * width, |index, mut y| {
+        let mut first = index * rows;
+        while !y.is_empty() {
+            let together = (run - first % run).min(y.len() / width);
+            let (now, rest) = y.split_at_mut(together * width);
+            let x = &x[first * width..][..now.len()];
+            // The row of the factors that meets these rows: the same place, but 0 along repeated axes.
+            let (mut row, mut start, mut stride) = (first, 0, last);
             for (&size, noise) in outer.iter().zip(noise).rev() {
                 let repeated = noise.unwrap_or(size);
                 start += if repeated > 1 { row % size * stride } else { 0 };
                 stride *= repeated;
                 row /= size;
             }
-            let factors = &factors[start..start + last];
-            for (j, (y, &x)) in y.iter_mut().zip(x).enumerate() {
-                let factor = factors[if last > 1 { j } else { 0 }];
-                let kept = if factor == F::ZERO {
-                    F::ZERO
-                } else {
-                    x * factor
-                };
-                *y = if accumulate { *y + kept } else { kept };
-            }
+            dispatch(Multiply {
+                x,
+                factors: &factors[start..start + last],
+                y: now,
+                width,
+                accumulate,
+            });
+            (y, first) = (rest, first + together);
         }
     });
+}
+
+/// Rows times the same factors, or one factor.
+struct Multiply<'a, F> {
+    x: &'a [F],
+    factors: &'a [F],
+    y: &'a mut [F],
+    width: usize,
+    accumulate: bool,
+}
+
+impl<F: Real> Kernel for Multiply<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, _: S) {
+        let (factors, accumulate) = (self.factors, self.accumulate);
+        // An infinite or NaN element that is dropped is 0 too.
+        let merged = |y: F, x: F, factor: F| {
+            let kept = if factor == F::ZERO {
+                F::ZERO
+            } else {
+                x * factor
+            };
+            if accumulate { y + kept } else { kept }
+        };
+        let rows = self.y.chunks_exact_mut(self.width);
+        for (y, x) in rows.zip(self.x.chunks_exact(self.width)) {
+            let pairs = y.iter_mut().zip(x);
+            match factors {
+                &[factor] => pairs.for_each(|(y, &x)| *y = merged(*y, x, factor)),
+                _ => {
+                    for ((y, &x), &factor) in pairs.zip(factors) {
+                        *y = merged(*y, x, factor);
+                    }
+                }
+            }
+        }
+    }
 }
 
 #[cfg(test)]

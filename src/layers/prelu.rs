@@ -10,7 +10,7 @@ use crate::config::Integers;
 use crate::constraint::Constraint;
 use crate::error::{Error, Result};
 use crate::init::Initializer;
-use crate::kernels::broadcast::{Aligned, fold, zip};
+use crate::kernels::broadcast::{Aligned, fold_of, zip};
 use crate::kernels::reduce::column_sums;
 use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::param::ParamSpec;
@@ -127,10 +127,9 @@ impl<F: Real> Layer<F> for PReLU {
 
     fn forward(&self, mut cx: Forward<'_, F>) -> Result<()> {
         let (output, sizes) = (cx.output(0), cx.input_shape(0));
-        output.copy_from_slice(cx.input(0));
         let mut room = [0; MAX_RANK];
         let aligned = Aligned::new(sizes, self.alpha_sizes(sizes, &mut room));
-        fold(output, cx.param(0), aligned, |x, alpha| {
+        fold_of(output, cx.input(0), cx.param(0), aligned, |x, alpha| {
             if x < F::ZERO { alpha * x } else { x }
         });
         Ok(())
@@ -165,8 +164,7 @@ impl<F: Real> Layer<F> for PReLU {
         }
         if let Some(grad) = cx.grad_input(0) {
             // The slope at each place, then times dy.
-            fold(terms, x, Aligned::new(sizes, sizes), |_, x| x);
-            fold(terms, cx.param(0), aligned, |x, alpha| {
+            fold_of(terms, x, cx.param(0), aligned, |x, alpha| {
                 if x < F::ZERO { alpha } else { F::ONE }
             });
             let slopes = [&*dy, &*terms];
