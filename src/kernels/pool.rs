@@ -129,18 +129,49 @@ impl Window {
         self.planes.len() * self.lines.len() * self.columns.len()
     }
 
-    /// Calls `visit` with the numbers of the pixels, line by line.
+    /// Calls `visit` with the numbers of the first pixel of each line and of the one behind the last.
     #[inline(always)]
-    fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
+    fn for_each_line(&self, mut visit: impl FnMut(Range<usize>)) {
         let [lines, columns] = self.size;
         for plane in self.planes.clone() {
             for line in self.lines.clone() {
                 let line = (plane * lines + line) * columns;
-                for column in self.columns.clone() {
-                    visit(line + column);
-                }
+                visit(line + self.columns.start..line + self.columns.end);
             }
         }
+    }
+
+    /// Calls `visit` with the numbers of the pixels, line by line.
+    #[inline(always)]
+    fn for_each_pixel(&self, mut visit: impl FnMut(usize)) {
+        self.for_each_line(|pixels| pixels.for_each(&mut visit));
+    }
+
+    /// `y = merge(y, x)` for each pixel's channels in `x`; four pixels are merged with each other before, so that `y`,
+    /// for which each waits, is asked for less often.
+    #[inline(always)]
+    fn merge<F: Real>(&self, x: &[F], y: &mut [F], merge: impl Fn(F, F) -> F) {
+        let channels = y.len();
+        self.for_each_line(|pixels| {
+            let mut x = &x[pixels.start * channels..pixels.end * channels];
+            while x.len() >= 4 * channels {
+                let (ab, rest) = x.split_at(2 * channels);
+                let (cd, rest) = rest.split_at(2 * channels);
+                let ((a, b), (c, d)) = (ab.split_at(channels), cd.split_at(channels));
+                let pixels = a.iter().zip(b).zip(c.iter().zip(d));
+                for (y, ((&a, &b), (&c, &d))) in y.iter_mut().zip(pixels) {
+                    *y = merge(*y, merge(merge(a, b), merge(c, d)));
+                }
+                x = rest;
+            }
+            while !x.is_empty() {
+                let (now, rest) = x.split_at(channels);
+                for (y, &x) in y.iter_mut().zip(now) {
+                    *y = merge(*y, x);
+                }
+                x = rest;
+            }
+        });
     }
 }
 
@@ -182,11 +213,7 @@ impl<F: Real> Kernel for MaxForward<'_, F> {
         pool.for_each_window(self.first, rows, |at, window| {
             let y = &mut self.y[at * channels..][..channels];
             y.fill(-F::INFINITY);
-            window.for_each_pixel(|pixel| {
-                for (y, &x) in y.iter_mut().zip(&x[pixel * channels..]) {
-                    *y = if (x > *y) | x.is_nan() { x } else { *y };
-                }
-            });
+            window.merge(x, y, |y, x| if (x > y) | x.is_nan() { x } else { y });
         });
     }
 }
@@ -301,11 +328,7 @@ impl<F: Real> Kernel for AverageForward<'_, F> {
         pool.for_each_window(self.first, rows, |at, window| {
             let y = &mut self.y[at * channels..][..channels];
             y.fill(F::ZERO);
-            window.for_each_pixel(|pixel| {
-                for (y, &x) in y.iter_mut().zip(&x[pixel * channels..]) {
-                    *y += x;
-                }
-            });
+            window.merge(x, y, |y, x| y + x);
             let count = F::of_usize(window.len().max(1));
             y.iter_mut().for_each(|y| *y /= count);
         });
