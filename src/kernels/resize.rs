@@ -12,7 +12,7 @@
 use std::f64::consts::PI;
 
 use crate::kernels::simd::{Kernel, Simd, dispatch};
-use crate::parallel::for_each_chunk_mut;
+use crate::parallel::for_each_chunk_mut2;
 use crate::real::Real;
 
 /// Elements one chunk holds at least.
@@ -91,9 +91,24 @@ impl Axis {
         (i as f64 + 0.5) * self.from as f64 / self.to as f64 - 0.5
     }
 
-    /// The old places that new place `i` looks at, and which of its weights are theirs.
-    fn neighbours(&self, i: usize) -> impl Iterator<Item = (usize, usize)> {
-        let first = self.place(i).floor() as i64 + 1 - self.interpolation.radius() as i64;
+    /// The new places one after the other, from number `row` on, counted through all of them.
+    fn walk(&self, row: usize) -> Walk {
+        let mut walk = Walk {
+            from: self.from as i64,
+            to: self.to as i64,
+            radius: self.interpolation.radius() as i64,
+            outer: row / self.to,
+            i: row % self.to,
+            whole: 0,
+            rest: 0,
+        };
+        walk.find();
+        walk
+    }
+
+    /// The old places from `first` on that are there, and which of the weights are theirs.
+    #[inline(always)]
+    fn neighbours(&self, first: i64) -> impl Iterator<Item = (usize, usize)> {
         let from = self.from;
         (0..self.taps()).filter_map(move |tap| {
             let j = usize::try_from(first + tap as i64).ok()?;
@@ -109,41 +124,32 @@ impl Axis {
         assert_eq!(weights.len(), self.num_weights(), "weights of {self:?}");
         for (i, weights) in weights.chunks_exact_mut(self.taps()).enumerate() {
             let weight = |j: usize| self.interpolation.weight(self.place(i) - j as f64);
-            let sum: f64 = self.neighbours(i).map(|(_, j)| weight(j)).sum();
+            let sum: f64 = self
+                .neighbours(self.walk(i).first())
+                .map(|(_, j)| weight(j))
+                .sum();
             weights.fill(F::ZERO);
-            for (tap, j) in self.neighbours(i) {
+            for (tap, j) in self.neighbours(self.walk(i).first()) {
                 weights[tap] = F::of(weight(j) / sum);
             }
         }
     }
 
-    /// `y[o, i, :] = sum over j of weight[i, j] * x[o, j, :]`, where the last axis has `inner` numbers.
-    ///
-    /// # Panics
-    /// If a length does not fit.
-    pub fn forward<F: Real>(&self, weights: &[F], x: &[F], y: &mut [F], inner: usize) {
-        assert_eq!(x.len() * self.to, y.len() * self.from, "one axis changes");
-        if y.is_empty() {
-            return;
-        }
-        let rows = CHUNK.div_ceil(inner);
-        for_each_chunk_mut(y, rows * inner, |index, y| {
-            dispatch(Forward {
-                axis: self,
-                weights,
-                x,
-                y,
-                inner,
-                first: index * rows,
-            });
+    /// Rows of `inner` numbers from number `first` on, counted through all axes:
+    /// `y[o, i, :] = sum over j of weight[i, j] * x[o, j, :]`.
+    fn forward<F: Real>(&self, weights: &[F], x: &[F], y: &mut [F], inner: usize, first: usize) {
+        dispatch(Forward {
+            axis: self,
+            weights,
+            x,
+            y,
+            inner,
+            first,
         });
     }
 
     /// The opposite way: `dx[o, j, :] = sum over i of weight[i, j] * dy[o, i, :]`; added to `dx` if `accumulate`.
-    ///
-    /// # Panics
-    /// As [`Self::forward`].
-    pub fn backward<F: Real>(
+    fn backward<F: Real>(
         &self,
         weights: &[F],
         dy: &[F],
@@ -151,25 +157,143 @@ impl Axis {
         inner: usize,
         accumulate: bool,
     ) {
-        assert_eq!(dx.len() * self.to, dy.len() * self.from, "one axis changes");
-        if dx.is_empty() {
+        if !accumulate {
+            dx.fill(F::ZERO);
+        }
+        dispatch(Backward {
+            axis: self,
+            weights,
+            dy,
+            dx,
+            inner,
+        });
+    }
+}
+
+/// Images that get other lines, then other columns.
+#[derive(Debug, Clone, Copy)]
+pub struct Resize {
+    /// The lines of an image.
+    pub lines: Axis,
+    /// The columns of a line.
+    pub columns: Axis,
+    /// Numbers of a pixel.
+    pub channels: usize,
+}
+
+impl Resize {
+    /// Numbers of a line before and after.
+    fn widths(&self) -> [usize; 2] {
+        [self.columns.from, self.columns.to].map(|columns| columns * self.channels)
+    }
+
+    /// Checks the lengths of the images before, between and after; whether there is nothing to do.
+    fn is_empty(&self, [x, between, y]: [usize; 3]) -> bool {
+        let [from, to] = self.widths();
+        assert_eq!(x * self.lines.to, between * self.lines.from, "lines change");
+        assert_eq!(between * to, y * from, "columns change");
+        y == 0
+    }
+
+    /// `y = x` with the weights of the lines and of the columns; `between` is room for the images between.
+    ///
+    /// # Panics
+    /// If a length does not fit.
+    pub fn forward<F: Real>(&self, weights: [&[F]; 2], x: &[F], between: &mut [F], y: &mut [F]) {
+        if self.is_empty([x.len(), between.len(), y.len()]) {
             return;
         }
-        let outer = CHUNK.div_ceil(self.from * inner);
-        for_each_chunk_mut(dx, outer * self.from * inner, |index, dx| {
-            if !accumulate {
-                dx.fill(F::ZERO);
-            }
-            let len = dx.len() / self.from * self.to;
-            let dy = &dy[index * outer * self.to * inner..][..len];
-            dispatch(Backward {
-                axis: self,
-                weights,
-                dy,
-                dx,
-                inner,
-            });
-        });
+        let ([from, to], [by_line, by_column]) = (self.widths(), weights);
+        let together = CHUNK.div_ceil(to);
+        for_each_chunk_mut2(
+            (y, together * to),
+            (between, together * from),
+            |index, y, between| {
+                // A line between is still in the first cache when its columns change.
+                let lines = y.chunks_exact_mut(to).zip(between.chunks_exact_mut(from));
+                for (i, (y, between)) in lines.enumerate() {
+                    let first = index * together + i;
+                    self.lines.forward(by_line, x, between, from, first);
+                    self.columns
+                        .forward(by_column, between, y, self.channels, 0);
+                }
+            },
+        );
+    }
+
+    /// The opposite way: `dx` from `dy`; added to `dx` if `accumulate`.
+    ///
+    /// # Panics
+    /// As [`Self::forward`].
+    pub fn backward<F: Real>(
+        &self,
+        weights: [&[F]; 2],
+        dy: &[F],
+        between: &mut [F],
+        dx: &mut [F],
+        accumulate: bool,
+    ) {
+        if self.is_empty([dx.len(), between.len(), dy.len()]) {
+            return;
+        }
+        let ([from, to], [by_line, by_column]) = (self.widths(), weights);
+        let together = CHUNK.div_ceil(self.lines.from * from);
+        let image = together * self.lines.to;
+        for_each_chunk_mut2(
+            (dx, together * self.lines.from * from),
+            (between, image * from),
+            |index, dx, between| {
+                let dy = &dy[index * image * to..][..between.len() / from * to];
+                self.columns
+                    .backward(by_column, dy, between, self.channels, false);
+                self.lines.backward(by_line, between, dx, from, accumulate);
+            },
+        );
+    }
+}
+
+/// New places one after the other, and which old ones they look at: found by adding, since dividing takes longer than
+/// a short row of sums.
+struct Walk {
+    from: i64,
+    to: i64,
+    radius: i64,
+    /// Whole axes before this one.
+    outer: usize,
+    /// The place in its axis.
+    i: usize,
+    /// The old place at or before `((2 i + 1) from - to) / (2 to)`, and what is left of that in parts of `2 to`.
+    whole: i64,
+    rest: i64,
+}
+
+impl Walk {
+    fn find(&mut self) {
+        let place = (2 * self.i as i64 + 1) * self.from - self.to;
+        self.whole = place.div_euclid(2 * self.to);
+        self.rest = place.rem_euclid(2 * self.to);
+    }
+
+    /// The first of the old places that this one looks at; it may lie before the axis.
+    #[inline(always)]
+    fn first(&self) -> i64 {
+        self.whole + 1 - self.radius
+    }
+
+    /// On to the next place.
+    #[inline(always)]
+    fn step(&mut self) {
+        self.i += 1;
+        if self.i as i64 == self.to {
+            (self.outer, self.i) = (self.outer + 1, 0);
+            self.find();
+            return;
+        }
+        self.rest += 2 * self.from;
+        while self.rest >= 2 * self.to {
+            self.rest -= 2 * self.to;
+            self.whole += 1;
+        }
     }
 }
 
@@ -188,16 +312,33 @@ impl<F: Real> Kernel for Forward<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self { axis, inner, .. } = self;
-        for (row, y) in self.y.chunks_exact_mut(inner).enumerate() {
-            let (outer, i) = ((self.first + row) / axis.to, (self.first + row) % axis.to);
-            let weights = &self.weights[i * axis.taps()..][..axis.taps()];
-            y.fill(F::ZERO);
-            for (tap, j) in axis.neighbours(i) {
-                let x = &self.x[(outer * axis.from + j) * inner..][..inner];
-                y.iter_mut()
-                    .zip(x)
-                    .for_each(|(y, &x)| *y += weights[tap] * x);
+        let mut walk = axis.walk(self.first);
+        for y in self.y.chunks_exact_mut(inner) {
+            let weights = &self.weights[walk.i * axis.taps()..][..axis.taps()];
+            let term = |(tap, j)| {
+                let x = &self.x[(walk.outer * axis.from + j) * inner..][..inner];
+                (weights[tap], x)
+            };
+            let mut terms = axis.neighbours(walk.first()).map(term);
+            // At least one old place is there. Two at a time, so that sums are written and read again less often.
+            match (terms.next(), terms.next()) {
+                (Some((a, x)), Some((b, z))) => {
+                    let pairs = y.iter_mut().zip(x.iter().zip(z));
+                    pairs.for_each(|(y, (&x, &z))| *y = a * x + b * z);
+                }
+                (Some((a, x)), None) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = a * x),
+                (None, _) => y.fill(F::ZERO),
             }
+            while let Some((a, x)) = terms.next() {
+                match terms.next() {
+                    Some((b, z)) => {
+                        let pairs = y.iter_mut().zip(x.iter().zip(z));
+                        pairs.for_each(|(y, (&x, &z))| *y = *y + a * x + b * z);
+                    }
+                    None => y.iter_mut().zip(x).for_each(|(y, &x)| *y += a * x),
+                }
+            }
+            walk.step();
         }
     }
 }
@@ -216,15 +357,16 @@ impl<F: Real> Kernel for Backward<'_, F> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self { axis, inner, .. } = self;
-        for (row, dy) in self.dy.chunks_exact(inner).enumerate() {
-            let (outer, i) = (row / axis.to, row % axis.to);
-            let weights = &self.weights[i * axis.taps()..][..axis.taps()];
-            for (tap, j) in axis.neighbours(i) {
-                let dx = &mut self.dx[(outer * axis.from + j) * inner..][..inner];
+        let mut walk = axis.walk(0);
+        for dy in self.dy.chunks_exact(inner) {
+            let weights = &self.weights[walk.i * axis.taps()..][..axis.taps()];
+            for (tap, j) in axis.neighbours(walk.first()) {
+                let dx = &mut self.dx[(walk.outer * axis.from + j) * inner..][..inner];
                 dx.iter_mut()
                     .zip(dy)
                     .for_each(|(dx, &dy)| *dx += weights[tap] * dy);
             }
+            walk.step();
         }
     }
 }
@@ -248,7 +390,7 @@ mod tests {
     fn bilinear_takes_the_neighbours_by_their_distance() {
         let (axis, weights) = weights(Interpolation::Bilinear, 2, 4);
         let mut y = [0.0; 8];
-        axis.forward(&weights, &[0.0, 8.0, 4.0, 16.0], &mut y, 2);
+        axis.forward(&weights, &[0.0, 8.0, 4.0, 16.0], &mut y, 2, 0);
         assert_eq!(y, [0.0, 8.0, 1.0, 10.0, 3.0, 14.0, 4.0, 16.0]);
         let mut dx = [1.0; 2];
         axis.backward(&weights, &[1.0; 4], &mut dx, 1, true);
@@ -266,7 +408,7 @@ mod tests {
             for (from, to) in [(1, 3), (4, 12), (7, 3), (20, 60)] {
                 let (axis, weights) = weights(interpolation, from, to);
                 let mut y = vec![0.0; to];
-                axis.forward(&weights, &vec![2.0; from], &mut y, 1);
+                axis.forward(&weights, &vec![2.0; from], &mut y, 1, 0);
                 assert!(y.iter().all(|y| (y - 2.0).abs() < 1e-14));
             }
         }

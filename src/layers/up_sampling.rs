@@ -9,7 +9,7 @@ use super::{Configured, only_input};
 use crate::config::Integers;
 use crate::error::{Error, Result};
 use crate::kernels::repeat::Repeat;
-use crate::kernels::resize::{Axis, Interpolation};
+use crate::kernels::resize::{Axis, Interpolation, Resize};
 use crate::layer::{Backward, Forward, Layer, Mode, Scratch};
 use crate::real::Real;
 use crate::shape::Shape;
@@ -54,33 +54,6 @@ fn two() -> Integers {
     Integers(vec![2])
 }
 
-/// The way of an image: first its lines, then its columns.
-struct Ways {
-    lines: Axis,
-    columns: Axis,
-    /// Images.
-    batch: usize,
-    /// Channels.
-    channels: usize,
-}
-
-impl Ways {
-    /// Numbers of a line of the input.
-    fn width(&self) -> usize {
-        self.columns.from * self.channels
-    }
-
-    /// The weights of both axes, and the image between.
-    fn rooms(&self) -> Vec<usize> {
-        let between = self.batch * self.lines.to * self.width();
-        vec![
-            self.lines.num_weights(),
-            self.columns.num_weights(),
-            between,
-        ]
-    }
-}
-
 impl<const RANK: usize> UpSampling<RANK> {
     fn times(&self) -> Result<[usize; RANK]> {
         positive("size", &self.size)
@@ -95,17 +68,16 @@ impl<const RANK: usize> UpSampling<RANK> {
         })
     }
 
-    fn ways(&self, input: &[usize], interpolation: Interpolation) -> Result<Ways> {
+    fn resize(&self, input: &[usize], interpolation: Interpolation) -> Result<Resize> {
         let times = self.times()?;
         let axis = |axis: usize| Axis {
             from: input[1 + axis],
             to: input[1 + axis] * times[axis],
             interpolation,
         };
-        Ok(Ways {
+        Ok(Resize {
             lines: axis(0),
             columns: axis(1),
-            batch: input[0],
             channels: input[3],
         })
     }
@@ -149,7 +121,11 @@ impl<F: Real, const RANK: usize> Layer<F> for UpSampling<RANK> {
         let rooms = match self.interpolation.0 {
             Some(interpolation) => {
                 let sizes = only_input(inputs)?.sizes()?;
-                self.ways(&sizes, interpolation)?.rooms()
+                let resize = self.resize(&sizes, interpolation)?;
+                // The weights of both axes, and the images between.
+                let between = sizes[0] * resize.lines.to * sizes[2] * sizes[3];
+                let weights = [resize.lines, resize.columns].map(|axis| axis.num_weights());
+                vec![weights[0], weights[1], between]
             }
             None => Vec::new(),
         };
@@ -170,12 +146,11 @@ impl<F: Real, const RANK: usize> Layer<F> for UpSampling<RANK> {
             self.repeat(sizes)?.forward(x, y);
             return Ok(());
         };
-        let ways = self.ways(sizes, interpolation)?;
+        let resize = self.resize(sizes, interpolation)?;
         let (by_line, by_column, between) = (cx.temp(0), cx.temp(1), cx.temp(2));
-        ways.lines.weights(by_line);
-        ways.columns.weights(by_column);
-        ways.lines.forward(by_line, x, between, ways.width());
-        ways.columns.forward(by_column, between, y, ways.channels);
+        resize.lines.weights(by_line);
+        resize.columns.weights(by_column);
+        resize.forward([by_line, by_column], x, between, y);
         Ok(())
     }
 
@@ -188,14 +163,12 @@ impl<F: Real, const RANK: usize> Layer<F> for UpSampling<RANK> {
             self.repeat(sizes)?.backward(dy, dx.values, dx.accumulate);
             return Ok(());
         };
-        let ways = self.ways(sizes, interpolation)?;
+        let resize = self.resize(sizes, interpolation)?;
         let (by_line, by_column, between) = (cx.temp(0), cx.temp(1), cx.temp(2));
-        ways.lines.weights(by_line);
-        ways.columns.weights(by_column);
-        ways.columns
-            .backward(by_column, dy, between, ways.channels, false);
-        ways.lines
-            .backward(by_line, between, dx.values, ways.width(), dx.accumulate);
+        resize.lines.weights(by_line);
+        resize.columns.weights(by_column);
+        let weights = [&*by_line, &*by_column];
+        resize.backward(weights, dy, between, dx.values, dx.accumulate);
         Ok(())
     }
 }
