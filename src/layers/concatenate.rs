@@ -51,16 +51,24 @@ fn pieces(sizes: &[usize], axis: usize) -> (usize, usize) {
     )
 }
 
-/// Copies each piece of `input`, `len` long, to `output`, where the pieces are `stride` apart and begin `start` after.
-fn insert<F: Real>(output: &mut [F], stride: usize, start: usize, input: &[F], len: usize) {
-    if len == 0 {
+/// Inputs that are copied side by side, so that the output is written once, from its beginning to its end.
+const TOGETHER: usize = 8;
+
+/// Copies each piece of the inputs, with the lengths of their pieces, to `output`, where the pieces are `stride` apart
+/// and begin `start` after.
+fn insert<F: Real>(output: &mut [F], stride: usize, start: usize, inputs: &[(&[F], usize)]) {
+    if stride == 0 {
         return;
     }
     let pieces = CHUNK.div_ceil(stride);
     for_each_chunk_mut(output, pieces * stride, |chunk, part| {
-        let input = input[chunk * pieces * len..].chunks_exact(len);
-        for (output, input) in part.chunks_exact_mut(stride).zip(input) {
-            output[start..start + len].copy_from_slice(input);
+        for (i, output) in part.chunks_exact_mut(stride).enumerate() {
+            let mut start = start;
+            for &(input, len) in inputs {
+                let input = &input[(chunk * pieces + i) * len..][..len];
+                output[start..start + len].copy_from_slice(input);
+                start += len;
+            }
         }
     });
 }
@@ -151,11 +159,16 @@ impl<F: Real> Layer<F> for Concatenate {
         let axis = self.axis(rank).unwrap_or(rank - 1);
         let (_, stride) = pieces(cx.output_shape(0), axis);
         let output = cx.output(0);
-        let mut start = 0;
-        for i in 0..cx.num_inputs() {
-            let (_, len) = pieces(cx.input_shape(i), axis);
-            insert(output, stride, start, cx.input(i), len);
-            start += len;
+        let (mut start, n) = (0, cx.num_inputs());
+        for first in (0..n).step_by(TOGETHER) {
+            let mut inputs: [(&[F], usize); TOGETHER] = [(&[], 0); TOGETHER];
+            let inputs = &mut inputs[..TOGETHER.min(n - first)];
+            for (i, input) in inputs.iter_mut().enumerate() {
+                let (_, len) = pieces(cx.input_shape(first + i), axis);
+                *input = (cx.input(first + i), len);
+            }
+            insert(output, stride, start, inputs);
+            start += inputs.iter().map(|(_, len)| len).sum::<usize>();
         }
         if cx.computes_mask() {
             match axis == rank - 1 {
@@ -209,7 +222,7 @@ fn joined_masks<F: Real>(cx: &mut Forward<'_, F>, axis: usize) {
     for i in 0..cx.num_inputs() {
         let len = steps(cx.input_shape(i));
         match cx.mask(i) {
-            Some(mask) => insert(output, stride, start, mask, len),
+            Some(mask) => insert(output, stride, start, &[(mask, len)]),
             None => {
                 for piece in output.chunks_exact_mut(stride.max(1)) {
                     piece[start..start + len].fill(F::ONE);

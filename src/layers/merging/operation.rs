@@ -37,6 +37,7 @@ pub struct Sum;
 impl Operation for Sum {
     const KIND: &'static str = "Add";
     const RULE: Rule = Rule::Linear;
+    #[inline(always)]
     fn merge<F: Real>(merged: F, x: F) -> F {
         merged + x
     }
@@ -49,6 +50,7 @@ impl Operation for Difference {
     const KIND: &'static str = "Subtract";
     const RULE: Rule = Rule::Linear;
     const TAKES_MANY: bool = false;
+    #[inline(always)]
     fn merge<F: Real>(merged: F, x: F) -> F {
         merged - x
     }
@@ -63,6 +65,7 @@ pub struct Product;
 impl Operation for Product {
     const KIND: &'static str = "Multiply";
     const RULE: Rule = Rule::Product;
+    #[inline(always)]
     fn merge<F: Real>(merged: F, x: F) -> F {
         merged * x
     }
@@ -74,6 +77,7 @@ pub struct Mean;
 impl Operation for Mean {
     const KIND: &'static str = "Average";
     const RULE: Rule = Rule::Linear;
+    #[inline(always)]
     fn merge<F: Real>(merged: F, x: F) -> F {
         merged + x
     }
@@ -88,6 +92,7 @@ pub struct Largest;
 impl Operation for Largest {
     const KIND: &'static str = "Maximum";
     const RULE: Rule = Rule::Choice;
+    #[inline(always)]
     fn merge<F: Real>(merged: F, x: F) -> F {
         merged.maximum(x)
     }
@@ -99,6 +104,7 @@ pub struct Smallest;
 impl Operation for Smallest {
     const KIND: &'static str = "Minimum";
     const RULE: Rule = Rule::Choice;
+    #[inline(always)]
     fn merge<F: Real>(merged: F, x: F) -> F {
         merged.minimum(x)
     }
