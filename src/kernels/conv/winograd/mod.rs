@@ -1,4 +1,5 @@
 //! Winograd's minimal filtering F(2x2, 3x3) for 3 x 3 kernels at stride 1: 16 multiplications instead of 36 for four pixels.
+//! With a dilation d, pixels that are d apart are neighbours: each of the d x d images that they make up has tiles of its own.
 //!
 //! Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks", 2016. With d a tile of 4 x 4 pixels and g a kernel:
 //!
@@ -37,12 +38,13 @@ const PLANE_GAP: usize = 16;
 impl Conv2d {
     /// Whether this way is the faster one for outputs of the given size.
     fn suits_winograd(&self, pixels: [usize; 2]) -> bool {
-        let tiles = pixels.map(|n| n.div_ceil(2)).iter().product::<usize>();
+        let tiles = Tiles::lines(pixels, self.dilation)
+            .iter()
+            .product::<usize>();
         self.kernel == [3, 3]
             && self.strides == [1, 1]
-            && self.dilation == [1, 1]
             && self.groups == 1
-            && self.padding.iter().all(|&p| p <= 2)
+            && (0..2).all(|axis| self.padding[axis] <= 2 * self.dilation[axis])
             && self.channels.min(self.filters) >= MIN_CHANNELS
             && self.batch * tiles >= MIN_TILES
             // At the border tiles are cut; at least two pixels and a half must be of use.
@@ -63,33 +65,56 @@ impl Conv2d {
 /// How the pixels of the outputs are cut into tiles, and the tiles into blocks.
 #[derive(Debug, Clone, Copy)]
 struct Tiles {
-    /// Tiles down and across.
+    /// Tiles down and across, of the pixels that are neighbours.
     grid: [usize; 2],
+    /// From one pixel of a tile to the next.
+    dilation: [usize; 2],
     count: usize,
     /// Tiles of a block.
     block: usize,
 }
 
 impl Tiles {
-    fn new(batch: usize, pixels: [usize; 2], elements_per_tile: usize) -> Self {
-        let grid = pixels.map(|n| n.div_ceil(2));
-        let count = batch * grid[0] * grid[1];
+    fn new(
+        batch: usize,
+        pixels: [usize; 2],
+        dilation: [usize; 2],
+        elements_per_tile: usize,
+    ) -> Self {
+        let [down, across] = Self::lines(pixels, dilation);
+        let count = batch * down * across;
         let room = (BLOCK_ELEMENTS / (PLACES * elements_per_tile)).clamp(48, 96);
         // An even number of blocks, so that two threads get the same.
         let blocks = (count / (2 * room)).max(1) * 2;
         let block = count.div_ceil(blocks).next_multiple_of(6).min(2 * room);
-        Self { grid, count, block }
+        Self {
+            grid: [down / dilation[0], across / dilation[1]],
+            dilation,
+            count,
+            block,
+        }
+    }
+
+    /// Tiles down and across, of all pixels.
+    fn lines(pixels: [usize; 2], dilation: [usize; 2]) -> [usize; 2] {
+        [0, 1].map(|axis| dilation[axis] * pixels[axis].div_ceil(2 * dilation[axis]))
     }
 
     fn blocks(&self) -> usize {
         self.count.div_ceil(self.block)
     }
 
-    /// The image of tile `index`, and its first pixel.
+    /// The image of tile `index`, and its first pixel, which may lie beyond the image.
     fn place(&self, index: usize) -> (usize, [usize; 2]) {
-        let row = index / self.grid[1];
-        let at = [row % self.grid[0] * 2, index % self.grid[1] * 2];
-        (row / self.grid[0], at)
+        let [down, across] = [0, 1].map(|axis| self.grid[axis] * self.dilation[axis]);
+        let line = index / across;
+        let first = |axis: usize, tile: usize| {
+            tile / self.grid[axis] + tile % self.grid[axis] * 2 * self.dilation[axis]
+        };
+        (
+            line / down,
+            [first(0, line % down), first(1, index % across)],
+        )
     }
 }
 
@@ -109,6 +134,7 @@ pub(super) fn forward(
         output: conv.output,
         filters: conv.filters,
         padding: conv.padding,
+        dilation: conv.dilation,
         beta,
         epilogue,
     };
@@ -123,7 +149,8 @@ pub(super) fn backward_data(conv: &Conv2d, dy: &[f32], kernel: &[f32], beta: f32
         channels: conv.filters,
         output: conv.input,
         filters: conv.channels,
-        padding: conv.padding.map(|p| 2 - p),
+        padding: [0, 1].map(|axis| 2 * conv.dilation[axis] - conv.padding[axis]),
+        dilation: conv.dilation,
         beta,
         epilogue: Epilogue::default(),
     };
@@ -138,6 +165,7 @@ struct Job<'a> {
     output: [usize; 2],
     filters: usize,
     padding: [usize; 2],
+    dilation: [usize; 2],
     beta: f32,
     epilogue: Epilogue<'a, f32>,
 }
@@ -146,7 +174,7 @@ impl Job<'_> {
     fn run(&self, x: &[f32], kernel: &[f32], turned: bool, y: &mut [f32]) {
         let (channels, filters) = (self.channels, self.filters);
         let packed_place = PackedB::<f32>::len(channels, filters);
-        let tiles = Tiles::new(self.batch, self.output, channels + filters);
+        let tiles = Tiles::new(self.batch, self.output, self.dilation, channels + filters);
         let y = Shared(y.as_mut_ptr());
         with_scratch(PLACES * packed_place, |packed: &mut [f32]| {
             let to = Shared(packed.as_mut_ptr());

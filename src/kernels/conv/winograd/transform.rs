@@ -45,6 +45,7 @@ impl Kernel for Input<'_> {
             channels,
             taken,
         } = self.image;
+        let [down, across] = self.tiles.dilation;
         let count = self.range.len();
         assert!(self.zeros.len() >= taken && self.place_step >= count * taken);
         assert!(self.to.len() >= (PLACES - 1) * self.place_step + count * taken);
@@ -53,8 +54,8 @@ impl Kernel for Input<'_> {
             let mut from = [self.zeros.as_ptr(); PLACES];
             for (place, from) in from.iter_mut().enumerate() {
                 // Wraps round above and to the left of the image, so one comparison tells.
-                let u = (row + place / 4).wrapping_sub(self.padding[0]);
-                let v = (column + place % 4).wrapping_sub(self.padding[1]);
+                let u = (row + place / 4 * down).wrapping_sub(self.padding[0]);
+                let v = (column + place % 4 * across).wrapping_sub(self.padding[1]);
                 if u < height && v < width {
                     let pixel = (image * height + u) * width + v;
                     *from = values[pixel * channels..][..taken].as_ptr();
@@ -103,6 +104,7 @@ impl Kernel for OutputGradient<'_> {
             channels,
             taken: filters,
         } = self.image;
+        let [down, across] = self.tiles.dilation;
         let count = self.range.len();
         assert!(self.row >= filters && self.row.is_multiple_of(LANES));
         assert!(self.to.len() >= (PLACES - 1) * self.place_step + count * self.row);
@@ -110,7 +112,7 @@ impl Kernel for OutputGradient<'_> {
             let (image, [row, column]) = self.tiles.place(index);
             let mut from = [None; 4];
             for (place, from) in from.iter_mut().enumerate() {
-                let (u, v) = (row + place / 2, column + place % 2);
+                let (u, v) = (row + place / 2 * down, column + place % 2 * across);
                 if u < height && v < width {
                     let pixel = (image * height + u) * width + v;
                     *from = Some(values[pixel * channels..][..filters].as_ptr());
@@ -162,14 +164,15 @@ impl Kernel for Output<'_> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         let ([height, width], filters) = (self.size, self.filters);
+        let [down, across] = self.tiles.dilation;
         assert!(self.from.len() >= (PLACES - 1) * self.place_step + self.range.len() * filters);
         assert!(self.epilogue.bias.is_none_or(|bias| bias.len() >= filters));
         let (beta, zero) = (s.splat(self.beta), s.zero());
         for (tile, index) in self.range.enumerate() {
             let (image, [row, column]) = self.tiles.place(index);
             let pixel = (image * height + row) * width + column;
-            let (two_rows, two_columns) = (row + 1 < height, column + 1 < width);
-            let inside = [true, two_columns, two_rows, two_rows && two_columns];
+            let rows = [row < height, row + down < height];
+            let columns = [column < width, column + across < width];
             let from = self.from[tile * filters..].as_ptr();
             let mut f = 0;
             while f < filters {
@@ -192,10 +195,12 @@ impl Kernel for Output<'_> {
                     for i in 0..2 {
                         let y = after(s, [half[0][i], half[1][i], half[2][i], half[3][i]]);
                         for (j, &y) in y.iter().enumerate() {
-                            if !inside[2 * i + j] {
+                            if !(rows[i] && columns[j]) {
                                 continue;
                             }
-                            let to = self.to.add((pixel + i * width + j) * filters + f);
+                            let to = self
+                                .to
+                                .add((pixel + i * down * width + j * across) * filters + f);
                             let mut y = s.add(y, bias);
                             if self.beta != 0.0 {
                                 y = s.fma(beta, read(s, to, lanes), y);

@@ -36,7 +36,12 @@ pub(in crate::kernels::conv) fn backward_weights(
     beta: f32,
     dw: &mut [f32],
 ) {
-    let tiles = Tiles::new(conv.batch, conv.output, conv.channels + conv.filters);
+    let tiles = Tiles::new(
+        conv.batch,
+        conv.output,
+        conv.dilation,
+        conv.channels + conv.filters,
+    );
     let (down, across) = (blocks(conv.channels), blocks(conv.filters));
     let parts = PIECES
         .div_ceil(down * across)
