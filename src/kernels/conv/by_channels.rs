@@ -1,7 +1,7 @@
 //! The gradient by a kernel of many channels, a block of channels at a time.
 //!
 //! What a point of the kernel saw at some hundred pixels is copied side by side, the channels of the block alone, with zeros
-//! where there is no image. So the sum over pixels runs on without a break, however narrow the image is, and reads neighbours
+//! where there is no image (a kernel of one point reads it in place). So the sum over pixels runs on without a break, however narrow the image is, and reads neighbours
 //! in memory, however many channels there are. Blocks share out the work without partial sums, which large kernels have no
 //! room for.
 
@@ -17,9 +17,9 @@ use crate::real::Real;
 /// Fewer channels are better summed for several points of the kernel together.
 const MIN_CHANNELS: usize = 32;
 /// Channels of a block at most.
-const MAX_CHANNELS: usize = 48;
+const MAX_CHANNELS: usize = 64;
 /// Pixels that are summed over in one pass.
-const PIXELS: usize = 256;
+const PIXELS: usize = 512;
 /// Pieces of work, as far as there are pixels enough.
 const PIECES: usize = 16;
 
@@ -113,8 +113,13 @@ fn block_of_channels<F: Real>(
     } else {
         0
     };
-    with_scratch(PIXELS * channels.len() + tail, |room: &mut [F]| {
-        let (room, tail) = room.split_at_mut(PIXELS * channels.len());
+    let copied = if conv.is_pointwise() {
+        0
+    } else {
+        PIXELS * channels.len()
+    };
+    with_scratch(copied + tail, |room: &mut [F]| {
+        let (room, tail) = room.split_at_mut(copied);
         for first in pixels.clone().step_by(PIXELS) {
             let taken = first..pixels.end.min(first + PIXELS);
             let dy = &dy[first * conv.filters + group * filters..];
@@ -124,16 +129,22 @@ fn block_of_channels<F: Real>(
             }
             for point in 0..conv.taps() {
                 let place = [point / conv.kernel[1], point % conv.kernel[1]];
-                let a = &mut room[..taken.len() * channels.len()];
-                conv.seen(x, place, taken.clone(), seen.clone(), a);
+                let (first_seen, step) = if conv.is_pointwise() {
+                    let at = taken.start * conv.channels + seen.start;
+                    (x[at..].as_ptr(), conv.channels)
+                } else {
+                    let copy = &mut room[..taken.len() * channels.len()];
+                    conv.seen(x, place, taken.clone(), seen.clone(), copy);
+                    (copy.as_ptr(), channels.len())
+                };
                 let row = point * all + channels.start;
                 let product = Block {
                     rows: channels.len(),
                     columns: whole,
                     segments: &[[0, taken.len()]],
                     a: BlockA::Columns {
-                        first: a.as_ptr(),
-                        step: channels.len(),
+                        first: first_seen,
+                        step,
                     },
                     b: BlockB {
                         first: dy.as_ptr(),

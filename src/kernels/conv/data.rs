@@ -3,10 +3,11 @@
 //! Pixel u sees the output at `(u + p - a*d) / s` wherever that is whole. Pixels with the same `q = (u + p) mod s` (a phase) see the
 //! same points a of the kernel: those with `a*d = q + s*m`. With the phase's first pixel u', its j-th pixel `u' + j*s`, and
 //! `o = (u' + p - q) / s`, the output they see is `o + j - m`: a convolution of dy with stride 1, for each phase
-//! its own. This is how strided convolutions are transposed without multiplying by zeros.
+//! its own. This is how strided convolutions are transposed without multiplying by zeros. Rows of points that a row of pixels
+//! sees beyond dy are left out; columns there are zeros of a copy.
 
 use super::window::{Band, Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared, depthwise, winograd};
+use super::{CHUNK_WORK, Conv2d, Shared, depthwise, few_channels, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Matrix, PackedB, RowMap, Segment, pack_panel, width,
 };
@@ -14,12 +15,16 @@ use crate::kernels::scratch::with_scratch;
 use crate::parallel;
 use crate::real::Real;
 
+/// Columns of a band below which all its rows see all points, zeros or not: single lines would make tiles too small.
+const MIN_COLUMNS: usize = 8;
+
 /// `dx = beta * dx + ` what each pixel gave to the outputs times the gradient by them. dx is not read where `beta` is 0.
 ///
 /// # Panics
 /// If a length does not fit the sizes.
 pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx: &mut [F]) {
     conv.check(dx.len(), kernel.len(), dy.len());
+    let conv = &conv.in_a_line();
     if conv.is_empty() || kernel.is_empty() {
         for dx in dx {
             *dx = if beta == F::ZERO { F::ZERO } else { *dx * beta };
@@ -35,54 +40,62 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
     {
         return winograd::backward_data(conv, dy, kernel, beta.f64() as f32, dx);
     }
+    if conv.has_few_channels::<F>() {
+        return few_channels::backward_data(conv, dy, kernel, beta, dx);
+    }
     let (channels, filters) = (conv.group_channels(), conv.group_filters());
     let num_phases = conv.strides[0] * conv.strides[1];
     let grid = [0, 1].map(|axis| conv.input[axis].div_ceil(conv.strides[axis]));
     let pixels = (conv.batch * grid[0] * grid[1] / 16).clamp(48, 192);
     let bands = Bands::new(conv.batch, grid, pixels);
-    let sources = Sources::new(conv, bands.columns);
+    let sources = Sources::new(conv, bands.columns, grid);
     let room = Segments::room(conv.taps(), filters);
-    with_scratch(num_phases, |phases: &mut [[usize; 4]]| {
-        with_scratch(room, |list: &mut [Segment]| {
-            let packed_group = PackedB::<F>::len(conv.taps() * filters, channels);
-            with_scratch(conv.groups * packed_group, |packed: &mut [F]| {
-                let mut segments = Segments::new(list);
-                let mut tap_rows = 0;
-                for (index, phase) in phases.iter_mut().enumerate() {
-                    let q = [index / conv.strides[1], index % conv.strides[1]];
-                    let (first, first_row) = (segments.len(), tap_rows);
-                    // From the last point of the kernel to the first: so they go through dy in its order.
-                    for a in (0..conv.kernel[0]).rev() {
-                        let Some(m0) = conv.lag(0, q[0], a) else {
-                            continue;
-                        };
-                        for b in (0..conv.kernel[1]).rev() {
-                            let Some(m1) = conv.lag(1, q[1], b) else {
-                                continue;
-                            };
-                            let pixel =
-                                (sources.lag[0] - m0) * sources.columns + sources.lag[1] - m1;
-                            segments.push(first, pixel * conv.filters, filters);
-                            tap_rows += filters;
+    with_scratch(
+        num_phases * (conv.kernel[0] + 1),
+        |lines: &mut [[usize; 3]]| {
+            with_scratch(room, |list: &mut [Segment]| {
+                let packed_group = PackedB::<F>::len(conv.taps() * filters, channels);
+                with_scratch(conv.groups * packed_group, |packed: &mut [F]| {
+                    let mut segments = Segments::new(list);
+                    let mut tap_rows = 0;
+                    for (index, lines) in lines.chunks_exact_mut(conv.kernel[0] + 1).enumerate() {
+                        let q = [index / conv.strides[1], index % conv.strides[1]];
+                        // From the last point of the kernel to the first: so they go through dy in its order.
+                        let seen = (0..conv.kernel[0]).rev();
+                        let seen = seen.filter_map(|a| conv.lag(0, q[0], a));
+                        let mut count = 0;
+                        for m0 in seen {
+                            let first = segments.len();
+                            lines[count] = [m0, first, tap_rows];
+                            count += 1;
+                            for b in (0..conv.kernel[1]).rev() {
+                                let Some(m1) = conv.lag(1, q[1], b) else {
+                                    continue;
+                                };
+                                let pixel =
+                                    (sources.lag[0] - m0) * sources.columns + sources.lag[1] - m1;
+                                segments.push(first, pixel * conv.filters, filters);
+                                tap_rows += filters;
+                            }
                         }
+                        lines[count..].fill([usize::MAX, segments.len(), tap_rows]);
                     }
-                    *phase = [first, segments.len(), first_row, tap_rows];
-                }
-                pack_kernel(conv, kernel, phases, packed);
-                let job = Job {
-                    conv,
-                    dy,
-                    packed,
-                    phases,
-                    segments: &segments,
-                    sources,
-                    beta,
-                    dx: Shared(dx.as_mut_ptr()),
-                };
-                job.run(&bands, pixels);
+                    pack_kernel(conv, kernel, num_phases, packed);
+                    let job = Job {
+                        conv,
+                        dy,
+                        packed,
+                        lines,
+                        segments: &segments,
+                        sources,
+                        beta,
+                        dx: Shared(dx.as_mut_ptr()),
+                    };
+                    job.run(&bands, pixels);
+                });
             });
-        });
-    });
+        },
+    );
 }
 
 impl Conv2d {
@@ -102,7 +115,7 @@ impl Conv2d {
 }
 
 /// Packs the kernel phase after phase: in each, points from last to first, filters as k and channels as columns.
-fn pack_kernel<F: Real>(conv: &Conv2d, kernel: &[F], phases: &[[usize; 4]], packed: &mut [F]) {
+fn pack_kernel<F: Real>(conv: &Conv2d, kernel: &[F], num_phases: usize, packed: &mut [F]) {
     let (channels, filters) = (conv.group_channels(), conv.group_filters());
     let depth = conv.taps() * filters;
     let panels = channels.div_ceil(width::<F>());
@@ -110,7 +123,7 @@ fn pack_kernel<F: Real>(conv: &Conv2d, kernel: &[F], phases: &[[usize; 4]], pack
     parallel::for_each_chunk_mut(packed, depth * width::<F>(), |index, panel| {
         let (group, column) = (index / panels, index % panels * width::<F>());
         let mut taps = panel.chunks_exact_mut(filters * width::<F>());
-        for phase in 0..phases.len() {
+        for phase in 0..num_phases {
             let q = [phase / conv.strides[1], phase % conv.strides[1]];
             for a in (0..conv.kernel[0])
                 .rev()
@@ -141,11 +154,13 @@ struct Sources {
     high: [usize; 2],
     /// Columns of the window.
     columns: usize,
+    /// Whether all of it lies within dy.
+    inside: bool,
 }
 
 impl Sources {
-    /// For bands of so many columns.
-    fn new(conv: &Conv2d, band_columns: usize) -> Self {
+    /// For bands of so many columns, of so many pixels in each phase.
+    fn new(conv: &Conv2d, band_columns: usize, pixels: [usize; 2]) -> Self {
         let origins = |axis: usize| (0..conv.strides[axis]).map(move |q| conv.phase(axis, q).2);
         let low = [0, 1].map(|axis| origins(axis).min().unwrap_or(0));
         let high = [0, 1].map(|axis| origins(axis).max().unwrap_or(0));
@@ -156,15 +171,27 @@ impl Sources {
             low,
             high,
             columns: high[1] - low[1] + band_columns + lag[1],
+            inside: (0..2)
+                .all(|axis| lag[axis] == 0 && high[axis] + pixels[axis] <= conv.output[axis]),
         }
     }
+}
+
+/// Points that pixels see: their segments, and their first row of the packed kernel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Seen {
+    from: usize,
+    to: usize,
+    row: usize,
 }
 
 struct Job<'a, F> {
     conv: &'a Conv2d,
     dy: &'a [F],
     packed: &'a [F],
-    phases: &'a [[usize; 4]],
+    /// For each phase the lines of points that belong to it, and then what comes after them: m, the first segment, the
+    /// first row of the packed kernel.
+    lines: &'a [[usize; 3]],
     segments: &'a Segments<'a>,
     sources: Sources,
     beta: F,
@@ -187,9 +214,14 @@ impl<F: Real> Job<'_, F> {
                     ],
                     extent: [high[0] - low[0] + band.rows + lag[0], self.sources.columns],
                 };
-                with_scratch(band.images * window.plane(), |room: &mut [F]| {
+                let copied = if self.sources.inside {
+                    0
+                } else {
+                    band.images * window.plane()
+                };
+                with_scratch(copied, |room: &mut [F]| {
                     let source = Source::new(self.dy, (band.image, band.images), &window, room);
-                    for phase in 0..self.phases.len() {
+                    for phase in 0..conv.strides[0] * conv.strides[1] {
                         for group in 0..conv.groups {
                             self.phase(band, source, phase, group);
                         }
@@ -211,19 +243,13 @@ impl<F: Real> Job<'_, F> {
         if rows == 0 || columns == 0 {
             return;
         }
-        let [from, to, row_start, _] = self.phases[phase];
         let depth = conv.taps() * filters;
         let start = (o_row - self.sources.low[0]) * source.row_step
             + (o_column - self.sources.low[1]) * conv.filters
             + group * filters;
-        let b = BlockB {
-            first: self.packed.as_ptr().wrapping_add(
-                group * PackedB::<F>::len(depth, channels) + row_start * width::<F>(),
-            ),
-            step: width::<F>(),
-            next: depth * width::<F>(),
-        };
-        let block = |image: usize, row: usize, pixels: usize, map: RowMap| {
+        let packed = group * PackedB::<F>::len(depth, channels);
+        let seen = |row: usize| self.seen(phase, o_row + band.row + row);
+        let block = |image: usize, row: usize, pixels: usize, seen: Seen, map: RowMap| {
             let at = start + image * source.plane_step + row * source.row_step;
             let pixel = ((band.image + image) * conv.input[0]
                 + first_row
@@ -234,12 +260,19 @@ impl<F: Real> Job<'_, F> {
             Block {
                 rows: pixels,
                 columns: channels,
-                segments: &self.segments.as_slice()[from..to],
+                segments: &self.segments.as_slice()[seen.from..seen.to],
                 a: BlockA::Rows {
                     first: source.first.wrapping_add(at),
                     map,
                 },
-                b,
+                b: BlockB {
+                    first: self
+                        .packed
+                        .as_ptr()
+                        .wrapping_add(packed + seen.row * width::<F>()),
+                    step: width::<F>(),
+                    next: depth * width::<F>(),
+                },
                 c: self.dx.at(pixel * conv.channels + group * channels),
                 ldc: conv.strides[1] * conv.channels,
                 beta: self.beta,
@@ -247,20 +280,69 @@ impl<F: Real> Job<'_, F> {
                 relu: false,
             }
         };
-        if conv.strides == [1, 1] {
-            let map = source.pixels(rows, columns, [1, 1], conv.filters);
-            let whole = block(0, 0, band.images * rows * columns, map);
-            // SAFETY: the window holds all that the band's pixels see (the lag of a point is at most the largest), the packed
-            // kernel has a row for each place of the segments, and the band's pixels are written by this piece alone.
+        if conv.strides != [1, 1] {
+            for image in 0..band.images {
+                for row in 0..rows {
+                    let map = RowMap::strided(conv.filters);
+                    let line = block(image, row, columns, seen(row), map);
+                    // SAFETY: the window holds all that the band's pixels see (the lag of a point is at most the largest),
+                    // the packed kernel has a row for each place of the segments, and the band's pixels, here one line of
+                    // them that are a stride apart, are written by this piece alone.
+                    unsafe { line.run_deep() };
+                }
+            }
+            return;
+        }
+        let map = |rows: usize| source.pixels(rows, columns, [1, 1], conv.filters);
+        let like = |first: usize| {
+            (first..rows)
+                .take_while(|&row| seen(row) == seen(first))
+                .count()
+        };
+        if columns < MIN_COLUMNS || like(0) == rows {
+            let all = if like(0) == rows {
+                seen(0)
+            } else {
+                self.all(phase)
+            };
+            let whole = block(0, 0, band.images * rows * columns, all, map(rows));
+            // SAFETY: as above.
             unsafe { whole.run_deep() };
             return;
         }
         for image in 0..band.images {
-            for row in 0..rows {
-                let line = block(image, row, columns, RowMap::strided(conv.filters));
-                // SAFETY: as above, for one line of pixels that are a stride apart.
-                unsafe { line.run_deep() };
+            let mut row = 0;
+            while row < rows {
+                let taken = like(row);
+                let lines = block(image, row, taken * columns, seen(row), map(taken));
+                // SAFETY: as above.
+                unsafe { lines.run_deep() };
+                row += taken;
             }
         }
+    }
+
+    /// The lines of points of a phase.
+    fn lines(&self, phase: usize) -> &[[usize; 3]] {
+        let count = self.conv.kernel[0] + 1;
+        &self.lines[phase * count..][..count]
+    }
+
+    /// All points of a phase.
+    fn all(&self, phase: usize) -> Seen {
+        let lines = self.lines(phase);
+        let ([_, from, row], [_, to, _]) = (lines[0], lines[lines.len() - 1]);
+        Seen { from, to, row }
+    }
+
+    /// The points with which pixels see something of dy, if they would see row `i` of it with an m of 0.
+    fn seen(&self, phase: usize, i: usize) -> Seen {
+        let lines = self.lines(phase);
+        let known = lines.partition_point(|&[m0, ..]| m0 != usize::MAX);
+        // m goes down along the lines.
+        let first = lines[..known].partition_point(|&[m0, ..]| m0 > i);
+        let last = lines[..known].partition_point(|&[m0, ..]| m0 + self.conv.output[0] > i);
+        let ([_, from, row], [_, to, _]) = (lines[first], lines[last.max(first)]);
+        Seen { from, to, row }
     }
 }

@@ -22,6 +22,7 @@ pub fn forward<F: Real>(
     y: &mut [F],
 ) {
     conv.check(x.len(), kernel.len(), y.len());
+    let conv = &conv.in_a_line();
     assert!(epilogue.bias.is_none_or(|bias| bias.len() == conv.filters));
     if y.is_empty() {
         return;

@@ -12,7 +12,8 @@
 //! contiguous, so each sum is the matrix product of [`super::gemm`] whose k runs through a few segments. Images with a
 //! border are copied, a band of rows at a time, into a buffer with zeros around; so the inner loop knows no border.
 //!
-//! Kernels of 3 x 3 at stride 1 over enough channels take fewer multiplications: see `winograd`.
+//! Kernels of 3 x 3 at stride 1 over enough channels take fewer multiplications: see `winograd`. Kernels of one point know no
+//! images, only one line of pixels.
 //!
 //! Bands depend on sizes alone. Every output is computed by one thread; the weights' gradient is summed over parts whose
 //! number depends on sizes, added in order. So the bits depend neither on threads nor on the instruction set.
@@ -20,6 +21,7 @@
 mod by_channels;
 mod data;
 mod depthwise;
+mod few_channels;
 mod forward;
 mod volume;
 mod weights;
@@ -90,6 +92,24 @@ impl Conv2d {
     /// Elements of the output.
     pub fn output_len(&self) -> usize {
         self.batch * self.output[0] * self.output[1] * self.filters
+    }
+
+    /// Whether an output sees the pixel in its place alone.
+    fn is_pointwise(&self) -> bool {
+        self.kernel == [1, 1]
+            && self.strides == [1, 1]
+            && self.padding == [0, 0]
+            && self.input == self.output
+    }
+
+    /// This convolution with all pixels in one line, if they have nothing to do with each other.
+    fn in_a_line(mut self) -> Self {
+        if self.is_pointwise() {
+            self.input = [1, self.batch * self.input[0] * self.input[1]];
+            self.output = self.input;
+            self.batch = self.batch.min(1);
+        }
+        self
     }
 
     /// Multiplications for one pixel of the output.

@@ -222,6 +222,41 @@ fn cases() -> Vec<Conv2d> {
             },
             [1, 1],
         ),
+        // Bands of an image of few channels.
+        sized(
+            Conv2d {
+                batch: 1,
+                input: [61, 20],
+                channels: 2,
+                filters: 9,
+                kernel: [3, 4],
+                strides: [2, 3],
+                padding: [1, 1],
+                ..PLAIN
+            },
+            [1, 2],
+        ),
+        // Some rows of points see nothing at the border; filters longer than a segment.
+        sized(
+            Conv2d {
+                batch: 3,
+                input: [17, 15],
+                channels: 12,
+                filters: 16,
+                kernel: [5, 5],
+                ..PLAIN
+            },
+            [0, 0],
+        ),
+        sized(
+            Conv2d {
+                input: [7, 9],
+                channels: 9,
+                filters: 520,
+                ..PLAIN
+            },
+            [0, 0],
+        ),
         // A kernel smaller than the stride leaves pixels that nobody sees.
         sized(
             Conv2d {
@@ -369,6 +404,28 @@ fn tiles_of_minimal_filtering_match_the_definition() {
             }
         }
     }
+    // Pixels that are neighbours at a distance: as many in each image of them and not, fewer than a tile has.
+    for (dilation, padding, after) in [
+        ([2, 2], [0, 0], 0),
+        ([2, 3], [2, 3], 3),
+        ([1, 4], [2, 5], 4),
+        ([5, 2], [7, 4], 9),
+    ] {
+        let conv = Conv2d {
+            input: [19, 18],
+            dilation,
+            padding,
+            ..plain
+        };
+        let conv = sized(conv, [after; 2]);
+        check::<f32>(&conv, 1.0);
+        let even = Conv2d {
+            batch: 12,
+            input: [24, 24],
+            ..conv
+        };
+        assert!(sized(even, [after; 2]).winograd_forward());
+    }
     let conv = sized(
         Conv2d {
             padding: [1, 1],
@@ -398,16 +455,20 @@ fn levels_and_threads_give_the_same_bits() {
         },
         [1, 1],
     );
-    for (strides, channels, groups) in [
-        ([1, 1], 24, 1),
-        ([1, 1], 40, 1),
-        ([2, 2], 24, 1),
-        ([1, 1], 40, 40),
-        ([2, 1], 20, 20),
+    for (strides, dilation, channels, groups) in [
+        ([1, 1], 1, 24, 1),
+        ([1, 1], 1, 40, 1),
+        ([1, 1], 2, 40, 1),
+        ([2, 2], 1, 24, 1),
+        ([2, 1], 1, 3, 1),
+        ([1, 1], 3, 3, 1),
+        ([1, 1], 1, 40, 40),
+        ([2, 1], 1, 20, 20),
     ] {
         let conv = sized(
             Conv2d {
                 strides,
+                dilation: [dilation; 2],
                 channels,
                 groups,
                 ..conv

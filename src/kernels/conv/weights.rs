@@ -21,6 +21,7 @@ pub(super) const MAX_PARTIALS: usize = 1 << 22;
 /// If a length does not fit the sizes.
 pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: &mut [F]) {
     conv.check(x.len(), dw.len(), dy.len());
+    let conv = &conv.in_a_line();
     if conv.is_empty() || dw.is_empty() {
         for dw in dw {
             *dw = if beta == F::ZERO { F::ZERO } else { *dw * beta };
