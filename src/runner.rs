@@ -55,6 +55,18 @@ pub struct Runner<F: Real> {
     grads: Arena<F>,
     states: Arena<F>,
     training: Option<Training<F>>,
+    /// The penalties on outputs of a training step that has gone forward and waits for the rest.
+    begun: Option<f64>,
+}
+
+/// How much of a prepared step is run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Part {
+    Whole,
+    /// The way forward of a training step.
+    Forward,
+    /// What comes behind it; with the penalties it found.
+    Rest(f64),
 }
 
 impl<F: Real> Runner<F> {
@@ -71,6 +83,7 @@ impl<F: Real> Runner<F> {
             grads: Arena::new(0)?,
             states: Arena::new(0)?,
             training: None,
+            begun: None,
         })
     }
 
@@ -110,6 +123,7 @@ impl<F: Real> Runner<F> {
     /// Makes ready for data of these sizes: finds the plan or makes it.
     pub fn prepare(&mut self, purpose: Purpose, sizes: &Sizes) -> Result<()> {
         self.place_weights()?;
+        self.begun = None;
         let is = |(p, s, _): &(Purpose, Sizes, Plan)| *p == purpose && s == sizes;
         if self.current.is_some_and(|i| is(&self.plans[i])) {
             return Ok(());
@@ -135,6 +149,7 @@ impl<F: Real> Runner<F> {
         }
         self.plans.clear();
         self.current = None;
+        self.begun = None;
         let placed = Placed::new(&self.graph)?;
         if self.grads.len() != placed.grads_len {
             self.grads = Arena::new(placed.grads_len)?;
@@ -234,8 +249,55 @@ impl<F: Real> Runner<F> {
     /// Runs the step that was prepared. `cancel` ends it early with [`Error::Interrupted`] and the weights of before.
     /// While the pool works, the calling thread calls `watch` every `interval`.
     pub fn run(&mut self, cancel: &AtomicBool, interval: Duration, watch: &dyn Fn()) -> Result<()> {
+        self.run_part(Part::Whole, cancel, interval, watch)
+    }
+
+    /// Runs the training step that was prepared as far as its outputs; [`finish`](Self::finish) ends it, with targets that may
+    /// be filled in meanwhile. Preparing another step gives it up. False, and nothing done, if the optimizer runs steps several times.
+    pub fn begin(
+        &mut self,
+        cancel: &AtomicBool,
+        interval: Duration,
+        watch: &dyn Fn(),
+    ) -> Result<bool> {
+        let training = self.training.as_ref().ok_or_else(not_compiled)?;
+        if training.optimizer()?.searches() {
+            return Ok(false);
+        }
+        self.run_part(Part::Forward, cancel, interval, watch)?;
+        Ok(true)
+    }
+
+    /// Whether a step waits for [`finish`](Self::finish).
+    pub fn has_begun(&self) -> bool {
+        self.begun.is_some()
+    }
+
+    /// Ends the step that [`begin`](Self::begin) began.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn finish(
+        &mut self,
+        cancel: &AtomicBool,
+        interval: Duration,
+        watch: &dyn Fn(),
+    ) -> Result<()> {
+        let Some(penalty) = self.begun.take() else {
+            return Err(Error::config("a step that has begun", "none"));
+        };
+        self.run_part(Part::Rest(penalty), cancel, interval, watch)
+    }
+
+    fn run_part(
+        &mut self,
+        part: Part,
+        cancel: &AtomicBool,
+        interval: Duration,
+        watch: &dyn Fn(),
+    ) -> Result<()> {
         let heavy = self.current().is_some_and(|plan| plan.cost >= POOL_COST);
-        let step = || self.run_here(cancel, None);
+        let step = || self.run_here(part, cancel, None);
         if heavy {
             parallel::install_watched(step, interval, watch)
         } else {
@@ -245,10 +307,11 @@ impl<F: Real> Runner<F> {
 
     fn run_here(
         &mut self,
+        part: Part,
         cancel: &AtomicBool,
         cotangents: Option<&[Option<Vec<F>>]>,
     ) -> Result<()> {
-        while !self.attempt(cancel, cotangents)? {
+        while !self.attempt(part, cancel, cotangents)? {
             self.follow_weights()?;
         }
         Ok(())
@@ -269,6 +332,7 @@ impl<F: Real> Runner<F> {
     /// The prepared step; false, and nothing done, if the weights were gone by the time their store was locked.
     fn attempt(
         &mut self,
+        part: Part,
         cancel: &AtomicBool,
         cotangents: Option<&[Option<Vec<F>>]>,
     ) -> Result<bool> {
@@ -279,7 +343,9 @@ impl<F: Real> Runner<F> {
         let purpose = *purpose;
         let store = Arc::clone(&placed.store);
         let peeks = matches!(purpose, Purpose::Peek(_));
+        let begins = part == Part::Forward;
         let changes = !peeks
+            && !begins
             && (matches!(purpose, Purpose::Train | Purpose::Predict(true))
                 || self.graph.is_stateful());
         let (mut write, mut read) = (None, None);
@@ -291,7 +357,8 @@ impl<F: Real> Runner<F> {
         if !placed.is_there(&self.graph) {
             return Ok(false);
         }
-        if changes || peeks || matches!(purpose, Purpose::Gradients(_)) {
+        let uses_states = changes || peeks || begins || matches!(purpose, Purpose::Gradients(_));
+        if uses_states && !matches!(part, Part::Rest(_)) {
             placed.load_states(weights, &mut self.states);
         }
         let mut execution = Execution {
@@ -326,12 +393,20 @@ impl<F: Real> Runner<F> {
             }
             Purpose::Test => {
                 let training = self.training.as_mut().ok_or_else(not_compiled)?;
-                training.evaluate(&mut execution, weights, None, true)?;
+                let penalty = execution.forward(weights)?;
+                training.evaluate(&mut execution, penalty, weights, None, true)?;
             }
+            Purpose::Train if begins => self.begun = Some(execution.forward(weights)?),
             Purpose::Train => {
                 let training = self.training.as_mut().ok_or_else(not_compiled)?;
                 if let Some(weights) = &mut write {
-                    training.step(&mut execution, weights.values_mut(), &mut self.grads)?;
+                    let weights = weights.values_mut();
+                    match part {
+                        Part::Rest(penalty) => {
+                            training.descend(&mut execution, penalty, weights, &mut self.grads)?;
+                        }
+                        _ => training.step(&mut execution, weights, &mut self.grads)?,
+                    }
                 }
             }
         }
@@ -339,7 +414,7 @@ impl<F: Real> Runner<F> {
             placed.store_states(weights.values_mut(), &self.states);
         }
         drop(read);
-        if !peeks && purpose != Purpose::Test && purpose != Purpose::Predict(false) {
+        if !peeks && !begins && purpose != Purpose::Test && purpose != Purpose::Predict(false) {
             self.step += 1;
         }
         Ok(true)
@@ -449,7 +524,9 @@ impl<F: Real> Runner<F> {
                 return Err(Error::shape(expected, cotangent.len().to_string()));
             }
         }
-        parallel::install(|| self.run_here(&AtomicBool::new(false), Some(cotangents)))?;
+        parallel::install(|| {
+            self.run_here(Part::Whole, &AtomicBool::new(false), Some(cotangents))
+        })?;
         let (Some(plan), Some(placed)) = (self.current(), &self.placed) else {
             return Ok(Gradients::default());
         };
@@ -494,6 +571,17 @@ impl<F: Real> Runner<F> {
             place.copy_from_slice(values);
         }
         Ok(())
+    }
+
+    /// The outputs of a step that has begun, as the model's user knows them: an activation that is left to the loss is applied.
+    pub fn begun_outputs(&self) -> Vec<(Vec<usize>, Vec<F>)> {
+        let mut outputs = self.outputs();
+        if let Some(training) = &self.training {
+            for (i, (sizes, values)) in outputs.iter_mut().enumerate() {
+                training.activate(&self.graph, i, sizes, values);
+            }
+        }
+        outputs
     }
 
     /// All outputs of the last step: sizes and values.

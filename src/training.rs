@@ -83,6 +83,18 @@ struct Output<F> {
     metrics: Vec<Tracked<F>>,
 }
 
+impl<F: Real> Output<F> {
+    /// Applies the activation that the layer behind `output` leaves to the loss, if it does.
+    fn activate(&self, graph: &Graph<F>, output: TensorId, sizes: &[usize], values: &mut [F]) {
+        if self.on_logits.is_some()
+            && let Some(activation) =
+                deferrable(graph, output).and_then(|layer| layer.output_activation())
+        {
+            activation.forward_in_place(values, sizes.last().copied().unwrap_or(1));
+        }
+    }
+}
+
 /// A penalty on a weight, and where the weight and its gradient lie.
 #[derive(Debug)]
 struct Penalty {
@@ -324,16 +336,17 @@ impl<F: Real> Training<F> {
             .sum()
     }
 
-    /// The loss of the prepared batch, penalties included, and its gradients if `grads` are wanted. It counts in the means and
-    /// metrics if `counts`.
+    /// The loss of a batch that has gone forward, penalties included, and its gradients if `grads` are wanted. It counts in the
+    /// means and metrics if `counts`. `penalty` is what [`Execution::forward`] gave.
     pub fn evaluate(
         &mut self,
         execution: &mut Execution<'_, F>,
+        penalty: f64,
         weights: &[F],
         grads: Option<&mut Arena<F>>,
         counts: bool,
     ) -> Result<f64> {
-        let penalty = execution.forward(weights)? + self.penalty(weights);
+        let penalty = penalty + self.penalty(weights);
         let Execution {
             graph, plan, arena, ..
         } = execution;
@@ -406,12 +419,7 @@ impl<F: Real> Training<F> {
             if !counts {
                 continue;
             }
-            if asked.on_logits.is_some()
-                && let Some(activation) = deferrable(graph, graph.outputs()[i])
-                    .and_then(|layer| layer.output_activation())
-            {
-                activation.forward_in_place(prediction, output.sizes.last().copied().unwrap_or(1));
-            }
+            asked.activate(graph, graph.outputs()[i], &output.sizes, prediction);
             for tracked in &mut asked.metrics {
                 let batch = Batch {
                     target,
@@ -447,24 +455,23 @@ impl<F: Real> Training<F> {
         weights: &mut [F],
         grads: &mut Arena<F>,
     ) -> Result<()> {
-        let mut optimizer = self.optimizer.take().ok_or_else(no_optimizer)?;
-        let result = if optimizer.searches() {
-            self.search(&mut optimizer, execution, weights, grads)
-        } else {
-            self.descend(&mut optimizer, execution, weights, grads)
-        };
-        self.optimizer = Some(optimizer);
-        result
+        if self.optimizer()?.searches() {
+            return self.search(execution, weights, grads);
+        }
+        let penalty = execution.forward(weights)?;
+        self.descend(execution, penalty, weights, grads)
     }
 
-    fn descend(
+    /// The same for a batch that has gone forward; `penalty` is what [`Execution::forward`] gave.
+    pub fn descend(
         &mut self,
-        optimizer: &mut Optimizers<F>,
         execution: &mut Execution<'_, F>,
+        penalty: f64,
         weights: &mut [F],
         grads: &mut Arena<F>,
     ) -> Result<()> {
-        let loss = self.evaluate(execution, weights, Some(grads), true)?;
+        let loss = self.evaluate(execution, penalty, weights, Some(grads), true)?;
+        let optimizer = self.optimizer.as_mut().ok_or_else(no_optimizer)?;
         let scale = F::of(optimizer.loss_scale());
         if scale != F::ONE {
             // The optimizer takes back a factor that Keras puts on the loss.
@@ -475,20 +482,29 @@ impl<F: Real> Training<F> {
 
     fn search(
         &mut self,
-        optimizer: &mut Optimizers<F>,
         execution: &mut Execution<'_, F>,
         weights: &mut [F],
         grads: &mut Arena<F>,
     ) -> Result<()> {
         let data = execution.data();
-        let loss = self.evaluate(execution, weights, Some(grads), true)?;
+        let penalty = execution.forward(weights)?;
+        let loss = self.evaluate(execution, penalty, weights, Some(grads), true)?;
         let mut found = grads.values().to_vec();
-        optimizer.search(weights, &mut found, loss, &mut |weights, found| {
+        let mut optimizer = self.optimizer.take().ok_or_else(no_optimizer)?;
+        let result = optimizer.search(weights, &mut found, loss, &mut |weights, found| {
             execution.restart(&data, weights);
-            let loss = self.evaluate(execution, weights, Some(grads), false)?;
+            let penalty = execution.forward(weights)?;
+            let loss = self.evaluate(execution, penalty, weights, Some(grads), false)?;
             found.copy_from_slice(grads.values());
             Ok(loss)
-        })
+        });
+        self.optimizer = Some(optimizer);
+        result
+    }
+
+    /// Applies to values of output `i` the activation that its layer leaves to the loss, if it does.
+    pub fn activate(&self, graph: &Graph<F>, i: usize, sizes: &[usize], values: &mut [F]) {
+        self.outputs[i].activate(graph, graph.outputs()[i], sizes, values);
     }
 
     /// The optimizers.

@@ -165,6 +165,94 @@ def test_a_sum_of_losses_trains_as_its_parts_do():
         lamina.losses.WeightedSum(["mse"], [1.0, 2.0])
 
 
+def test_a_loss_may_use_the_model_itself():
+    x, y = points()
+
+    def trained(looks):
+        def loss(y_true, y_pred):
+            if looks and len(y_true) > 5:
+                model.predict(x, verbose=0)
+                model.evaluate(x[:5], y[:5], verbose=0)  # runs where the step waits
+            return squares(y_true, y_pred)
+
+        model = made(loss)
+        model.fit(x, y, epochs=2, batch_size=25, verbose=0)
+        return model.get_weights()
+
+    for one, other in zip(trained(True), trained(False), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_loss_may_use_a_model_with_states():
+    x = np.random.default_rng(0).standard_normal((4, 3, 2))
+
+    def loss(y_true, y_pred):
+        model.predict(x, verbose=0, batch_size=4)  # runs where the step waits
+        return squares(y_true, y_pred)
+
+    model = Sequential(
+        [layers.Input(batch_shape=(4, 3, 2)), layers.LSTM(2, stateful=True), layers.Dense(1)]
+    )
+    model.compile("adam", loss)
+    losses = model.fit(x, x[:, 0, :1], batch_size=4, epochs=9, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    assert model.optimizer.iterations == 9
+
+
+def test_a_loss_may_change_its_weights_in_the_middle_of_a_step():
+    x, y = points()
+    seen = []
+
+    def loss(y_true, y_pred):
+        seen.append(y_pred)
+        model.layers[-1].set_weights([np.zeros((6, 2)), np.zeros(2)])
+        return squares(y_true, y_pred)
+
+    model = made(loss)
+    model.fit(x, y, batch_size=25, epochs=2, verbose=0, shuffle=False)
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+    assert len(seen) == 4
+
+
+def test_losses_of_steps_and_of_samples_may_take_turns():
+    x = np.random.default_rng(0).standard_normal((8, 3, 2))
+    turns = iter(range(100))
+
+    def loss(y_true, y_pred):
+        error = y_pred - y_true
+        if next(turns) % 2:
+            return (error**2).mean(-1), error  # for each step
+        return (error**2).mean((1, 2)), error / 3  # for each sample
+
+    model = Sequential([layers.Input((3, 2)), layers.Dense(2)])
+    model.compile("sgd", loss)
+    losses = model.fit(x, x, epochs=6, verbose=0).history["loss"]
+    assert losses == sorted(losses, reverse=True)
+    plain = lamina.models.clone_model(model)
+    plain.set_weights(model.get_weights())
+    plain.compile("sgd", "mse")
+    assert model.evaluate(x, x, verbose=0) == pytest.approx(plain.evaluate(x, x, verbose=0))
+
+
+def test_metrics_see_probabilities_where_the_softmax_is_left_to_the_loss():
+    x, _ = points()
+    y = np.arange(50) % 3
+    sums = []
+
+    def total(y_true, y_pred):
+        sums.append(y_pred.sum(-1))
+        return y_pred.sum(-1)
+
+    lamina.utils.set_random_seed(1)
+    models = [Sequential([layers.Input((4,)), layers.Dense(3, "softmax")]) for _ in range(2)]
+    models[1].set_weights(models[0].get_weights())
+    for model, metrics in zip(models, ([total], []), strict=True):
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=metrics)
+        model.fit(x, y, epochs=2, batch_size=20, verbose=0, shuffle=False)
+    np.testing.assert_allclose(np.concatenate(sums), 1, rtol=1e-6)
+    np.testing.assert_equal(models[0].get_weights(), models[1].get_weights())
+
+
 @pytest.mark.parametrize("error", [ZeroDivisionError, KeyboardInterrupt])
 def test_what_a_function_raises_leaves_the_model_as_after_the_step_before(error):
     x, y = points()

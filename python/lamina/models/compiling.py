@@ -53,6 +53,8 @@ class Plan:
     plain_names: list[str] = field(default_factory=list)
     custom_losses: dict[int, Any] = field(default_factory=dict)
     custom_metrics: list[CustomMetric] = field(default_factory=list)
+    given_shapes: dict[Any, Any] = field(default_factory=dict)
+    """By shapes of samples and output: shape and type of what a custom loss gave for a sample."""
     engine_targets: frozenset[int] = frozenset()
 
     @property

@@ -1,8 +1,10 @@
 """Losses and metrics that are Python functions: steps one by one, between which they are called.
 
-The engine shows the outputs as the step will see them (`peek`), the function gives losses and their
-gradients, and the step takes both as its targets (`src/losses/given.rs`). A function that raises,
-or Ctrl-C in it, comes between steps and leaves the model as it was.
+The engine runs a step as far as its outputs (`begin`), the function gives losses and their
+gradients, and the rest of the step takes both as its targets (`finish`, `src/losses/given.rs`).
+Weights change when a step ends, so a function that raises, or Ctrl-C in it, leaves the model as
+it was. How much a function gives is not known before its first batch: that one is shown by a pass
+of its own (`peek`), and so is every batch where an optimizer runs steps several times.
 """
 
 from __future__ import annotations
@@ -170,21 +172,43 @@ class CustomRunner:
         targets: list[Any],
         weights: list[Any],
     ) -> None:
-        plan, given = self._plan, list(targets)
+        plan = self._plan
+        given = [t if i in plan.engine_targets else None for i, t in enumerate(targets)]
         # The backward pass may write over outputs, so in training they are seen beforehand.
-        seen = self._runner.peek(inputs, training) if training or plan.custom_losses else None
+        seen = self._begin(inputs, given, weights) if training else None
+        if seen is None and (training or plan.custom_losses):
+            seen = self._runner.peek(inputs, training)
         for i, function in plan.custom_losses.items():
             assert seen is not None
-            given[i] = _losses_and_gradients(function, targets[i], seen[i])
-        for i in range(len(given)):
-            if i not in plan.engine_targets:
-                given[i] = None
-        step(inputs, given, weights, None, len(inputs[0]), 0, 1, math.inf)
+            given[i] = both = _losses_and_gradients(function, targets[i], seen[i])
+            plan.given_shapes[_steps(inputs), i] = both.shape[1:], both.dtype
+        if not training or not self._runner.finish(given):
+            step(inputs, given, weights, None, len(inputs[0]), 0, 1, math.inf)
         if plan.custom_metrics:
             outputs = self._runner.step_outputs() if seen is None else seen
             for metric in plan.custom_metrics:
                 i = metric.output
                 metric.update(targets[i], outputs[i], weights[i])
+
+    def _begin(
+        self, inputs: list[Any], targets: list[Any], weights: list[Any]
+    ) -> list[Array] | None:
+        """The outputs of a step that waits for what functions make of them.
+
+        None if it is not known yet how large that will be, or if the optimizer searches.
+        """
+        known, targets = self._plan.given_shapes, list(targets)
+        for i in self._plan.custom_losses:
+            if (_steps(inputs), i) not in known:
+                return None
+            shape, dtype = known[_steps(inputs), i]
+            targets[i] = np.empty((len(inputs[0]), *shape), dtype)
+        return self._runner.begin(inputs, targets, weights)
+
+
+def _steps(inputs: Sequence[Array]) -> tuple[tuple[int, ...], ...]:
+    """The shapes of samples, which those of outputs follow from."""
+    return tuple(x.shape[1:] for x in inputs)
 
 
 def _rows(array: Array | None, place: Any) -> Array | None:

@@ -5,10 +5,10 @@ use std::time::Instant;
 use pyo3::prelude::*;
 use pyo3::types::PyAny;
 
-use super::super::arrays::{Indices, Number, row_numbers};
+use super::super::arrays::{Indices, Number, Rows, array, row_numbers};
 use super::shared::{Shared, common_rows, optional_sources, sources};
 use super::watch::Watch;
-use crate::runner::{Purpose, Sizes};
+use crate::runner::{Purpose, Runner as Core, Sizes};
 
 /// The data of a call, as they come from Python.
 #[derive(Debug)]
@@ -36,6 +36,84 @@ pub struct Batches {
     pub seconds: f64,
 }
 
+/// The same, as the engine reads them.
+struct Columns<F: Number> {
+    inputs: Vec<Rows<F>>,
+    targets: Vec<Option<Rows<F>>>,
+    weights: Vec<Option<Rows<F>>>,
+}
+
+impl<F: Number> Columns<F> {
+    fn new(data: &Data<'_, '_>) -> PyResult<Self> {
+        Ok(Self {
+            inputs: sources(&data.inputs)?,
+            targets: optional_sources(&data.targets)?,
+            weights: optional_sources(&data.weights)?,
+        })
+    }
+
+    /// How many rows all of them have.
+    fn rows(&self) -> PyResult<usize> {
+        let beside = self.targets.iter().chain(&self.weights).flatten();
+        common_rows(self.inputs.iter().chain(beside))
+    }
+
+    /// Sizes to be filled in for each batch.
+    fn sizes(&self) -> Sizes {
+        let room = |columns: &[Option<Rows<F>>]| {
+            let rooms = columns.iter().map(|c| c.as_ref().map(|_| Vec::new()));
+            rooms.collect()
+        };
+        Sizes {
+            inputs: vec![Vec::new(); self.inputs.len()],
+            targets: room(&self.targets),
+            weights: room(&self.weights),
+        }
+    }
+
+    /// Makes `core` ready for so many rows and copies them there: those of `order`, or those from `first` on.
+    fn fill(
+        &self,
+        core: &mut Core<F>,
+        purpose: Purpose,
+        sizes: &mut Sizes,
+        order: Option<&[usize]>,
+        (first, rows): (usize, usize),
+    ) -> PyResult<()> {
+        self.inputs
+            .iter()
+            .zip(&mut sizes.inputs)
+            .for_each(|(a, sizes)| a.batch_sizes(rows, sizes));
+        for (columns, sizes) in [
+            (&self.targets, &mut sizes.targets),
+            (&self.weights, &mut sizes.weights),
+        ] {
+            for (column, sizes) in columns.iter().zip(sizes) {
+                if let (Some(column), Some(sizes)) = (column, sizes) {
+                    column.batch_sizes(rows, sizes);
+                }
+            }
+        }
+        core.prepare(purpose, sizes)?;
+        Python::attach(|py| {
+            for (i, input) in self.inputs.iter().enumerate() {
+                input.gather(py, order, first, core.input_mut(i))?;
+            }
+            for (i, target) in self.targets.iter().enumerate() {
+                if let Some(target) = target {
+                    target.gather(py, order, first, core.target_mut(i))?;
+                }
+            }
+            for (i, weight) in self.weights.iter().enumerate() {
+                if let Some(weight) = weight {
+                    weight.gather(py, order, first, core.weight_mut(i))?;
+                }
+            }
+            Ok(())
+        })
+    }
+}
+
 impl<F: Number> Shared<F> {
     /// Trains or tests on some batches; returns how many were done before the time was up.
     pub fn run_batches(
@@ -45,15 +123,8 @@ impl<F: Number> Shared<F> {
         data: Data<'_, '_>,
         batches: Batches,
     ) -> PyResult<usize> {
-        let inputs = sources::<F>(&data.inputs)?;
-        let targets = optional_sources::<F>(&data.targets)?;
-        let weights = optional_sources::<F>(&data.weights)?;
-        let rows = common_rows(
-            inputs
-                .iter()
-                .chain(targets.iter().flatten())
-                .chain(weights.iter().flatten()),
-        )?;
+        let columns = Columns::<F>::new(&data)?;
+        let rows = columns.rows()?;
         let order = data
             .order
             .map(|order| row_numbers(order, rows))
@@ -64,58 +135,68 @@ impl<F: Number> Shared<F> {
         self.with(py, |core| {
             let watch = Watch::new();
             let start = Instant::now();
-            let mut sizes = Sizes {
-                inputs: vec![Vec::new(); inputs.len()],
-                targets: targets
-                    .iter()
-                    .map(|t| t.as_ref().map(|_| Vec::new()))
-                    .collect(),
-                weights: weights
-                    .iter()
-                    .map(|w| w.as_ref().map(|_| Vec::new()))
-                    .collect(),
-            };
+            let mut sizes = columns.sizes();
             for batch in batches.first..last {
                 let first = batch * batch_size;
                 let rows = batch_size.min(rows - first);
-                inputs
-                    .iter()
-                    .zip(&mut sizes.inputs)
-                    .for_each(|(a, sizes)| a.batch_sizes(rows, sizes));
-                for (arrays, sizes) in [
-                    (&targets, &mut sizes.targets),
-                    (&weights, &mut sizes.weights),
-                ] {
-                    for (array, sizes) in arrays.iter().zip(sizes) {
-                        if let (Some(array), Some(sizes)) = (array, sizes) {
-                            array.batch_sizes(rows, sizes);
-                        }
-                    }
-                }
-                core.prepare(purpose, &sizes)?;
                 let order = order.as_ref().map(|order| &order[first..first + rows]);
-                Python::attach(|py| -> PyResult<()> {
-                    for (i, input) in inputs.iter().enumerate() {
-                        input.gather(py, order, first, core.input_mut(i))?;
-                    }
-                    for (i, target) in targets.iter().enumerate() {
-                        target
-                            .as_ref()
-                            .map_or(Ok(()), |t| t.gather(py, order, first, core.target_mut(i)))?;
-                    }
-                    for (i, weight) in weights.iter().enumerate() {
-                        weight
-                            .as_ref()
-                            .map_or(Ok(()), |w| w.gather(py, order, first, core.weight_mut(i)))?;
-                    }
-                    Ok(())
-                })?;
+                columns.fill(core, purpose, &mut sizes, order, (first, rows))?;
                 watch.run(core)?;
                 if start.elapsed().as_secs_f64() >= batches.seconds {
                     return Ok(batch + 1 - batches.first);
                 }
             }
             Ok(last.saturating_sub(batches.first))
+        })
+    }
+
+    /// Runs a training step on all rows as far as its outputs, and returns them; None, and nothing done, if the optimizer runs
+    /// steps several times.
+    pub fn begin_step<'py>(
+        &self,
+        py: Python<'py>,
+        data: Data<'_, 'py>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let columns = Columns::<F>::new(&data)?;
+        let rows = columns.rows()?;
+        let outputs = self.with(py, |core| {
+            let mut sizes = columns.sizes();
+            columns.fill(core, Purpose::Train, &mut sizes, None, (0, rows))?;
+            let begun = Watch::new().over(|cancel, wait, look| core.begin(cancel, wait, look))?;
+            Ok(begun.then(|| core.begun_outputs()))
+        })?;
+        let arrays =
+            |(shape, values): (Vec<usize>, Vec<F>)| Ok(array(py, &shape, values)?.into_any());
+        outputs
+            .map(|outputs| outputs.into_iter().map(arrays).collect())
+            .transpose()
+    }
+
+    /// Ends the step that has begun, with these targets. False, and nothing done, if there is none any more, as another step
+    /// has been run meanwhile, or if it was begun for targets of other sizes.
+    pub fn finish_step(
+        &self,
+        py: Python<'_>,
+        targets: Vec<Option<Bound<'_, PyAny>>>,
+    ) -> PyResult<bool> {
+        let targets = optional_sources::<F>(&targets)?;
+        self.with(py, |core| {
+            let fit = targets.iter().enumerate().all(|(i, target)| {
+                let len = target.as_ref().map_or(0, |t| t.shape().iter().product());
+                core.target_mut(i).len() == len
+            });
+            if !core.has_begun() || !fit {
+                return Ok(false);
+            }
+            Python::attach(|py| {
+                let mut given = targets.iter().enumerate();
+                given.try_for_each(|(i, target)| match target {
+                    Some(target) => target.gather(py, None, 0, core.target_mut(i)),
+                    None => Ok(()),
+                })
+            })?;
+            Watch::new().over(|cancel, wait, look| core.finish(cancel, wait, look))?;
+            Ok(true)
         })
     }
 }

@@ -167,6 +167,29 @@ impl Runner {
         )
     }
 
+    /// Runs a training step on all rows as far as its outputs; `finish` ends it. None, and nothing done, where steps are run
+    /// several times.
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        inputs: Vec<Bound<'py, PyAny>>,
+        targets: Vec<Option<Bound<'py, PyAny>>>,
+        weights: Vec<Option<Bound<'py, PyAny>>>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        let data = Data {
+            inputs,
+            targets,
+            weights,
+            order: None,
+        };
+        self.inner.begin(py, data)
+    }
+
+    /// Ends the step that has begun, with these targets; False, and nothing done, if it is gone or was begun for other sizes.
+    fn finish(&self, py: Python<'_>, targets: Vec<Option<Bound<'_, PyAny>>>) -> PyResult<bool> {
+        self.inner.finish(py, targets)
+    }
+
     /// Outputs and the gradients of `sum(output * cotangent)` by inputs and weights; for tests.
     #[pyo3(signature = (inputs, cotangents, training=false))]
     fn gradients<'py>(

@@ -47,6 +47,12 @@ pub trait TypedRunner: Debug + Send + Sync {
         data: Data<'_, '_>,
         batches: Batches,
     ) -> PyResult<usize>;
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        data: Data<'_, 'py>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>>;
+    fn finish(&self, py: Python<'_>, targets: Vec<Option<Bound<'_, PyAny>>>) -> PyResult<bool>;
     fn gradients<'py>(
         &self,
         py: Python<'py>,
@@ -144,6 +150,18 @@ impl<F: Number> TypedRunner for Shared<F> {
         batches: Batches,
     ) -> PyResult<usize> {
         self.run_batches(py, purpose, data, batches)
+    }
+
+    fn begin<'py>(
+        &self,
+        py: Python<'py>,
+        data: Data<'_, 'py>,
+    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+        self.begin_step(py, data)
+    }
+
+    fn finish(&self, py: Python<'_>, targets: Vec<Option<Bound<'_, PyAny>>>) -> PyResult<bool> {
+        self.finish_step(py, targets)
     }
 
     fn gradients<'py>(

@@ -47,7 +47,15 @@ impl Watch {
 
     /// Runs the prepared step of `core`.
     pub fn run<F: Number>(&self, core: &mut Core<F>) -> PyResult<()> {
-        let result = core.run(&self.cancel, WATCH, &|| self.look());
+        self.over(|cancel, interval, look| core.run(cancel, interval, look))
+    }
+
+    /// Calls `work`, which runs a step or a part of one, with what it needs to be watched.
+    pub fn over<R>(
+        &self,
+        work: impl FnOnce(&AtomicBool, Duration, &dyn Fn()) -> crate::error::Result<R>,
+    ) -> PyResult<R> {
+        let result = work(&self.cancel, WATCH, &|| self.look());
         // Light steps run without a watch: look between them.
         self.look();
         match (
