@@ -10,6 +10,8 @@ use crate::real::Real;
 
 /// Pixels in registers on AVX-512; half of them elsewhere, where there are half the registers.
 const PIXELS: usize = 8;
+/// Vectors of channels that a pixel at the end of a line takes at once.
+const VECTORS: usize = 4;
 
 /// What one point of the kernel sees.
 #[derive(Debug, Clone, Copy)]
@@ -141,36 +143,114 @@ unsafe fn pixels<F: Real, S: Lanes<F>>(s: S, isa: Isa, line: &Line<'_, F>, range
     // SAFETY: inside, every tap of every pixel lies within the columns; the caller vouches for the rest.
     unsafe {
         for j in range.start..inside.start {
-            block::<F, S, 1, false>(s, line, j);
+            single::<F, S, false>(s, line, j);
         }
-        let mut j = inside.start;
-        if isa == Isa::Avx512 {
-            while j + PIXELS <= inside.end {
-                block::<F, S, PIXELS, true>(s, line, j);
-                j += PIXELS;
-            }
-        }
-        while j + PIXELS / 2 <= inside.end {
-            block::<F, S, { PIXELS / 2 }, true>(s, line, j);
-            j += PIXELS / 2;
-        }
+        let j = match run(line) {
+            5 => several::<F, S, 5>(s, isa, line, inside.clone()),
+            3 => several::<F, S, 3>(s, isa, line, inside.clone()),
+            _ => several::<F, S, 1>(s, isa, line, inside.clone()),
+        };
         for j in j..inside.end {
-            block::<F, S, 1, true>(s, line, j);
+            single::<F, S, true>(s, line, j);
         }
         for j in inside.end..range.end {
-            block::<F, S, 1, false>(s, line, j);
+            single::<F, S, false>(s, line, j);
         }
     }
 }
 
-/// `COUNT` pixels from `j` on; each tap is looked at first unless `INSIDE`. Plain loops over indices: iterator adapters may stay
-/// calls, with every vector going through memory.
+/// Taps that see neighbouring columns one after another, all along the list: 5, 3 or 1.
+#[inline(always)]
+fn run<F>(line: &Line<'_, F>) -> usize {
+    let is_run = |taps: &[Tap]| taps.windows(2).all(|t| t[1].column == t[0].column + 1);
+    let fits = |n: &usize| line.taps.len().is_multiple_of(*n) && line.taps.chunks(*n).all(is_run);
+    if line.step == 1 {
+        [5, 3].into_iter().find(fits).unwrap_or(1)
+    } else {
+        1
+    }
+}
+
+/// As many of the pixels as fill blocks, whose every tap lies within the columns; tells which is the first that is left.
+///
+/// # Safety
+/// As [`Line::run`]; taps are runs of `RUN`.
+#[inline(always)]
+unsafe fn several<F: Real, S: Lanes<F>, const RUN: usize>(
+    s: S,
+    isa: Isa,
+    line: &Line<'_, F>,
+    pixels: Range<usize>,
+) -> usize {
+    let mut j = pixels.start;
+    // SAFETY: as the caller vouches.
+    unsafe {
+        if isa == Isa::Avx512 {
+            while j + PIXELS <= pixels.end {
+                block::<F, S, PIXELS, RUN>(s, line, j);
+                j += PIXELS;
+            }
+        }
+        while j + PIXELS / 2 <= pixels.end {
+            block::<F, S, { PIXELS / 2 }, RUN>(s, line, j);
+            j += PIXELS / 2;
+        }
+    }
+    j
+}
+
+/// One pixel, several vectors of channels at a time; each tap is looked at first unless `INSIDE`.
 ///
 /// # Safety
 /// As [`Line::run`]; if `INSIDE`, every tap lies within the columns.
 #[inline(always)]
 #[expect(clippy::needless_range_loop)]
-unsafe fn block<F: Real, S: Lanes<F>, const COUNT: usize, const INSIDE: bool>(
+unsafe fn single<F: Real, S: Lanes<F>, const INSIDE: bool>(s: S, line: &Line<'_, F>, j: usize) {
+    let from = line.from.wrapping_add(j * line.step * line.channels);
+    let to = line.to.wrapping_add(j * line.to_step);
+    let mut channel = 0;
+    while channel < line.channels {
+        let mut sums = [s.fill(F::ZERO); VECTORS];
+        let whole = line.channels - channel >= VECTORS * S::WIDTH;
+        let lanes = S::WIDTH.min(line.channels - channel);
+        for tap in line.taps {
+            if !INSIDE && !tap.sees(j, line.step, line.columns) {
+                continue;
+            }
+            let weights = line.weights.wrapping_add(tap.weight + channel);
+            let seen = from.wrapping_offset(tap.from).wrapping_add(channel);
+            // SAFETY: the tap lies within the image, and both have so many channels from here on.
+            unsafe {
+                if whole {
+                    for v in 0..VECTORS {
+                        let x = s.read(seen.wrapping_add(v * S::WIDTH));
+                        let weights = s.read(weights.wrapping_add(v * S::WIDTH));
+                        sums[v] = s.times_plus(x, weights, sums[v]);
+                    }
+                } else {
+                    let (x, weights) = (s.read_first(seen, lanes), s.read_first(weights, lanes));
+                    sums[0] = s.times_plus(x, weights, sums[0]);
+                }
+            }
+        }
+        for v in 0..if whole { VECTORS } else { 1 } {
+            // SAFETY: the pixel has `lanes` channels from here on, and so has the bias.
+            unsafe {
+                let to = to.wrapping_add(channel);
+                store(s, line.finish, channel, lanes, sums[v], to);
+            }
+            channel += lanes;
+        }
+    }
+}
+
+/// `COUNT` pixels from `j` on. Plain loops over indices: iterator adapters may stay calls, with every vector going through memory.
+///
+/// # Safety
+/// As [`Line::run`]; every tap lies within the columns, and taps are runs of `RUN`.
+#[inline(always)]
+#[expect(clippy::needless_range_loop)]
+unsafe fn block<F: Real, S: Lanes<F>, const COUNT: usize, const RUN: usize>(
     s: S,
     line: &Line<'_, F>,
     j: usize,
@@ -182,25 +262,35 @@ unsafe fn block<F: Real, S: Lanes<F>, const COUNT: usize, const INSIDE: bool>(
     while channel < line.channels {
         let lanes = S::WIDTH.min(line.channels - channel);
         let mut sums = [s.fill(F::ZERO); COUNT];
-        for tap in line.taps {
-            if !INSIDE && !tap.sees(j, line.step, line.columns) {
-                continue;
-            }
-            let weights = line.weights.wrapping_add(tap.weight + channel);
-            let seen = from.wrapping_offset(tap.from).wrapping_add(channel);
-            // SAFETY: the tap lies within the image at each of the pixels, and both have `lanes` channels from here on.
+        for taps in line.taps.chunks_exact(RUN) {
+            let seen = from.wrapping_offset(taps[0].from).wrapping_add(channel);
+            // SAFETY: the taps lie within the image at each of the pixels, and both have `lanes` channels from here on.
             unsafe {
+                let mut weights = [s.fill(F::ZERO); RUN];
                 if lanes == S::WIDTH {
-                    let weights = s.read(weights);
-                    for p in 0..COUNT {
+                    for t in 0..RUN {
+                        weights[t] = s.read(line.weights.wrapping_add(taps[t].weight + channel));
+                    }
+                    for p in 0..COUNT + RUN - 1 {
                         let x = s.read(seen.wrapping_add(p * from_step));
-                        sums[p] = s.times_plus(x, weights, sums[p]);
+                        for t in 0..RUN {
+                            if p >= t && p - t < COUNT {
+                                sums[p - t] = s.times_plus(x, weights[t], sums[p - t]);
+                            }
+                        }
                     }
                 } else {
-                    let weights = s.read_first(weights, lanes);
-                    for p in 0..COUNT {
+                    for t in 0..RUN {
+                        let at = line.weights.wrapping_add(taps[t].weight + channel);
+                        weights[t] = s.read_first(at, lanes);
+                    }
+                    for p in 0..COUNT + RUN - 1 {
                         let x = s.read_first(seen.wrapping_add(p * from_step), lanes);
-                        sums[p] = s.times_plus(x, weights, sums[p]);
+                        for t in 0..RUN {
+                            if p >= t && p - t < COUNT {
+                                sums[p - t] = s.times_plus(x, weights[t], sums[p - t]);
+                            }
+                        }
                     }
                 }
             }

@@ -79,7 +79,8 @@ impl Conv2d {
             if !at.is_multiple_of(self.strides[0]) || row >= self.output[0] {
                 continue;
             }
-            for b in 0..self.kernel[1] {
+            // From the last to the first: so they go through dy in its order.
+            for b in (0..self.kernel[1]).rev() {
                 let Some(lag) = self.lag(1, q, b) else {
                     continue;
                 };
