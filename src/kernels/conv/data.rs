@@ -7,7 +7,7 @@
 //! sees beyond dy are left out; columns there are zeros of a copy.
 
 use super::window::{Band, Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared, depthwise, few_channels, winograd};
+use super::{CHUNK_WORK, Conv2d, Shared, depthwise, few_channels, small_groups, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Matrix, PackedB, RowMap, Segment, pack_panel, width,
 };
@@ -34,11 +34,17 @@ pub fn backward_data<F: Real>(conv: &Conv2d, dy: &[F], kernel: &[F], beta: F, dx
     if conv.is_depthwise() {
         return depthwise::backward_data(conv, dy, kernel, beta, dx);
     }
-    if conv.winograd_data()
+    let in_f32 = conv.winograd_data() || conv.has_small_groups();
+    if in_f32
         && let (Some(dy), Some(kernel), Some(dx)) =
             (F::as_f32(dy), F::as_f32(kernel), F::as_f32_mut(dx))
     {
-        return winograd::backward_data(conv, dy, kernel, beta.f64() as f32, dx);
+        let way = if conv.has_small_groups() {
+            small_groups::backward_data
+        } else {
+            winograd::backward_data
+        };
+        return way(conv, dy, kernel, beta.f64() as f32, dx);
     }
     if conv.has_few_channels::<F>() {
         return few_channels::backward_data(conv, dy, kernel, beta, dx);

@@ -1,7 +1,7 @@
 //! The convolution itself.
 
 use super::window::{Band, Bands, Segments, Source, Window};
-use super::{CHUNK_WORK, Conv2d, Shared, depthwise, winograd};
+use super::{CHUNK_WORK, Conv2d, Shared, depthwise, small_groups, winograd};
 use crate::kernels::gemm::{
     Block, BlockA, BlockB, Epilogue, Matrix, PackedB, Segment, pack_b, width,
 };
@@ -30,15 +30,21 @@ pub fn forward<F: Real>(
     if conv.is_depthwise() {
         return depthwise::forward(conv, x, kernel, epilogue, beta, y);
     }
-    if conv.winograd_forward()
+    let in_f32 = conv.winograd_forward() || conv.has_small_groups();
+    if in_f32
         && let (Some(x), Some(kernel), Some(y)) =
             (F::as_f32(x), F::as_f32(kernel), F::as_f32_mut(y))
     {
+        let way = if conv.has_small_groups() {
+            small_groups::forward
+        } else {
+            winograd::forward
+        };
         let epilogue = Epilogue {
             bias: epilogue.bias.and_then(F::as_f32),
             relu: epilogue.relu,
         };
-        return winograd::forward(conv, x, kernel, epilogue, beta.f64() as f32, y);
+        return way(conv, x, kernel, epilogue, beta.f64() as f32, y);
     }
     let depth = conv.taps() * conv.group_channels();
     let packed_group = PackedB::<F>::len(depth, conv.group_filters());

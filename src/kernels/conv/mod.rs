@@ -23,6 +23,7 @@ mod data;
 mod depthwise;
 mod few_channels;
 mod forward;
+mod small_groups;
 mod volume;
 mod weights;
 mod window;

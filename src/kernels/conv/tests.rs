@@ -335,6 +335,38 @@ fn cases() -> Vec<Conv2d> {
             cases.push(sized(conv, [0, padding]));
         }
     }
+    // Groups that share vectors, cut ones too.
+    for (size, groups) in [(2, 3), (4, 8), (8, 2), (8, 5), (4, 6)] {
+        for (kernel, padding, after, dilation) in [
+            ([3, 3], [1, 1], 1, 1),
+            ([2, 1], [0, 0], 0, 3),
+            ([3, 5], [2, 1], 4, 2),
+            ([1, 3], [0, 2], 0, 1),
+        ] {
+            let conv = Conv2d {
+                batch: 3,
+                input: [8, 15],
+                kernel,
+                channels: size * groups,
+                filters: size * groups,
+                groups,
+                dilation: [dilation, 1],
+                padding,
+                ..PLAIN
+            };
+            let conv = sized(conv, [after; 2]);
+            assert!(conv.has_small_groups());
+            cases.push(conv);
+            cases.push(sized(
+                Conv2d {
+                    batch: 40,
+                    input: [5, 4],
+                    ..conv
+                },
+                [after.max(1); 2],
+            ));
+        }
+    }
     // One channel for each group, with one filter and with several; vectors full and not; kernels wider than the image.
     for (channels, count) in [(3, 1), (16, 1), (37, 1), (5, 2), (18, 3), (2, 9)] {
         for (strides, dilation) in [([1, 1], [1, 1]), ([2, 3], [1, 1]), ([3, 1], [2, 2])] {
@@ -461,6 +493,7 @@ fn levels_and_threads_give_the_same_bits() {
         ([1, 1], 2, 40, 1),
         ([2, 2], 1, 24, 1),
         ([2, 1], 1, 3, 1),
+        ([1, 1], 1, 40, 5),
         ([1, 1], 3, 3, 1),
         ([1, 1], 1, 40, 40),
         ([2, 1], 1, 20, 20),

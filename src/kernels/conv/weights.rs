@@ -1,7 +1,7 @@
 //! The gradient by the kernel.
 
 use super::window::{Bands, Segments, Source};
-use super::{CHUNK_WORK, Conv2d, by_channels, depthwise, winograd};
+use super::{CHUNK_WORK, Conv2d, by_channels, depthwise, small_groups, winograd};
 use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, Segment, pack_panel, width};
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
@@ -31,10 +31,16 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
     if conv.is_depthwise() {
         return depthwise::backward_weights(conv, x, dy, beta, dw);
     }
-    if conv.winograd_weights()
+    let in_f32 = conv.winograd_weights() || conv.has_small_groups();
+    if in_f32
         && let (Some(x), Some(dy), Some(dw)) = (F::as_f32(x), F::as_f32(dy), F::as_f32_mut(dw))
     {
-        return winograd::backward_weights(conv, x, dy, beta.f64() as f32, dw);
+        let way = if conv.has_small_groups() {
+            small_groups::backward_weights
+        } else {
+            winograd::backward_weights
+        };
+        return way(conv, x, dy, beta.f64() as f32, dw);
     }
     if conv.has_many_channels() {
         return by_channels::backward_weights(conv, x, dy, beta, dw);

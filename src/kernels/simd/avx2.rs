@@ -464,6 +464,16 @@ impl Simd for Avx2 {
     }
 
     #[inline(always)]
+    fn shuffle(self, a: Floats, from: Ints) -> Floats {
+        // SAFETY: the token proves the instructions, which take three bits of the places.
+        unsafe {
+            [
+                _mm256_permutevar8x32_ps(a[0], from[0]),
+                _mm256_permutevar8x32_ps(a[1], from[1]),
+            ]
+        }
+    }
+    #[inline(always)]
     fn transpose(self, rows: &mut [Floats; LANES]) {
         // SAFETY: the token proves the instructions.
         unsafe { transpose(rows) }

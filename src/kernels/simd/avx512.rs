@@ -332,6 +332,11 @@ impl Simd for Avx512 {
     }
 
     #[inline(always)]
+    fn shuffle(self, a: __m512, from: __m512i) -> __m512 {
+        // SAFETY: the token proves the instructions.
+        unsafe { _mm512_permutexvar_ps(from, a) }
+    }
+    #[inline(always)]
     fn transpose(self, rows: &mut [__m512; LANES]) {
         // SAFETY: the token proves the instructions.
         unsafe { transpose(rows) }

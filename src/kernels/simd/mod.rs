@@ -177,6 +177,8 @@ pub trait Simd: Lanes<f64> + Copy + Send + Sync + 'static {
     /// The smallest lane, folded as in [`Simd::sum`] with `min(low, high)`.
     fn min_lane(self, a: Self::F) -> f32;
 
+    /// Lane `from[i]` in each lane i; it is one of the same half, so that both agree in the bit of 8.
+    fn shuffle(self, a: Self::F, from: Self::I) -> Self::F;
     /// Lane j of row i goes to lane i of row j.
     fn transpose(self, rows: &mut [Self::F; LANES]);
 

@@ -267,6 +267,10 @@ impl Simd for Scalar {
     }
 
     #[inline(always)]
+    fn shuffle(self, a: F, from: I) -> F {
+        from.map(|at| a[at as usize % LANES])
+    }
+    #[inline(always)]
     fn transpose(self, rows: &mut [F; LANES]) {
         called(rows, |rows| {
             let from = *rows;

@@ -53,6 +53,16 @@ impl Kernel for Everything {
             ("shr_u32", s.floats(s.shr_u32(ints.0, 5))),
             ("eq_i32", mask(s.eq_i32(ints.0, ints.1))),
             ("gt_i32", mask(s.gt_i32(ints.0, ints.1))),
+            (
+                "shuffle",
+                s.shuffle(
+                    a,
+                    s.or_i32(
+                        s.and_i32(ints.0, s.splat_i32(7)),
+                        s.bits(s.load(&std::array::from_fn(|i| f32::from_bits(i as u32 & 8)))),
+                    ),
+                ),
+            ),
             ("exp2i", s.exp2i(s.splat_i32(-126))),
             (
                 "look_up",
