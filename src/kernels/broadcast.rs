@@ -3,6 +3,7 @@
 //! Shapes meet as in Keras's merging layers: the batch axes are one and the same, all others are aligned at the end;
 //! an axis that is missing or 1 is repeated.
 
+use crate::kernels::each::{each, each_row, each_with, each_with2, each_with3};
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
@@ -92,28 +93,23 @@ impl<F: Real, O: Fn(F, F) -> F> Kernel for Fold<'_, F, O> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self(y, x, op) = self;
-        y.iter_mut().zip(x).for_each(|(y, &x)| *y = op(*y, x));
+        each_with(y, x, op);
     }
 }
 
 /// `y = op(x, row)` for each element of each row; of `y` itself without `x`.
 struct FoldRows<'a, F, O>(&'a mut [F], Option<&'a [F]>, &'a [F], O);
 
-impl<F: Real, O: Fn(F, F) -> F> Kernel for FoldRows<'_, F, O> {
+impl<F: Real, O: Fn(F, F) -> F + Copy> Kernel for FoldRows<'_, F, O> {
     type Output = ();
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self(y, x, row, op) = self;
-        let ys = y.chunks_exact_mut(row.len());
-        match x {
-            None => ys.for_each(|y| y.iter_mut().zip(row).for_each(|(y, &r)| *y = op(*y, r))),
-            Some(x) => {
-                for (y, x) in ys.zip(x.chunks_exact(row.len())) {
-                    let xs = x.iter().zip(row);
-                    y.iter_mut().zip(xs).for_each(|(y, (&x, &r))| *y = op(x, r));
-                }
-            }
-        }
+        let width = row.len();
+        each_row(y, width, |i, y| match x {
+            None => each_with(y, row, op),
+            Some(x) => each_with2(y, [&x[i * width..][..width], row], |_, x, r| op(x, r)),
+        });
     }
 }
 
@@ -125,9 +121,7 @@ impl<F: Real, O: Fn(F, F, F) -> F> Kernel for Zip<'_, F, O> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self(y, [a, b], op) = self;
-        for ((y, &a), &b) in y.iter_mut().zip(a).zip(b) {
-            *y = op(*y, a, b);
-        }
+        each_with2(y, [a, b], op);
     }
 }
 
@@ -139,9 +133,7 @@ impl<F: Real, O: Fn(F, F, F, F) -> F> Kernel for Zip3<'_, F, O> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self(y, [a, b, c], op) = self;
-        for (((y, &a), &b), &c) in y.iter_mut().zip(a).zip(b).zip(c) {
-            *y = op(*y, a, b, c);
-        }
+        each_with3(y, [a, b, c], op);
     }
 }
 
@@ -153,7 +145,7 @@ impl<F: Real, O: Fn(F) -> F> Kernel for Map<'_, F, O> {
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
         let Self(y, op) = self;
-        y.iter_mut().for_each(|y| *y = op(*y));
+        each(y, op);
     }
 }
 
@@ -162,14 +154,14 @@ pub fn fold<F: Real>(
     output: &mut [F],
     input: &[F],
     aligned: Aligned<'_>,
-    op: impl Fn(F, F) -> F + Sync,
+    op: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     if output.is_empty() {
         return;
     }
     if aligned.is_same() {
         for_each_chunk_mut(output, CHUNK, |chunk, part| {
-            dispatch(Fold(part, &input[chunk * CHUNK..], &op));
+            dispatch(Fold(part, &input[chunk * CHUNK..], op));
         });
         return;
     }
@@ -185,7 +177,7 @@ pub fn fold_of<F: Real>(
     x: &[F],
     input: &[F],
     aligned: Aligned<'_>,
-    op: impl Fn(F, F) -> F + Sync,
+    op: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     assert_eq!(output.len(), x.len(), "tensors of one shape");
     if aligned.is_same() {
@@ -201,7 +193,7 @@ fn fold_runs<F: Real>(
     x: Option<&[F]>,
     input: &[F],
     aligned: Aligned<'_>,
-    op: impl Fn(F, F) -> F + Sync,
+    op: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     let (width, run) = (aligned.width(), aligned.run());
     let rows = CHUNK.div_ceil(width);
@@ -213,7 +205,7 @@ fn fold_runs<F: Real>(
             let (start, x) = (aligned.row(row), x.map(|x| &x[row * width..][..now.len()]));
             match x {
                 _ if !aligned.is_constant_in_rows() => {
-                    dispatch(FoldRows(now, x, &input[start..start + width], &op));
+                    dispatch(FoldRows(now, x, &input[start..start + width], op));
                 }
                 None => {
                     let constant = input[start];
@@ -230,8 +222,8 @@ fn fold_runs<F: Real>(
 }
 
 /// `output = op(output)`.
-pub fn map<F: Real>(output: &mut [F], op: impl Fn(F) -> F + Sync) {
-    for_each_chunk_mut(output, CHUNK, |_, part| dispatch(Map(part, &op)));
+pub fn map<F: Real>(output: &mut [F], op: impl Fn(F) -> F + Copy + Sync) {
+    for_each_chunk_mut(output, CHUNK, |_, part| dispatch(Map(part, op)));
 }
 
 /// `output = op(a, b)`, or that added to it if `accumulate`; all of one shape.
@@ -239,7 +231,7 @@ pub fn zip<F: Real>(
     output: &mut [F],
     accumulate: bool,
     [a, b]: [&[F]; 2],
-    op: impl Fn(F, F) -> F + Sync,
+    op: impl Fn(F, F) -> F + Copy + Sync,
 ) {
     let len = output.len();
     assert!(a.len() == len && b.len() == len, "tensors of one shape");
@@ -258,7 +250,7 @@ pub fn zip3<F: Real>(
     output: &mut [F],
     accumulate: bool,
     inputs: [&[F]; 3],
-    op: impl Fn(F, F, F) -> F + Sync,
+    op: impl Fn(F, F, F) -> F + Copy + Sync,
 ) {
     let len = output.len();
     assert!(

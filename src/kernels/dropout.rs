@@ -3,6 +3,7 @@
 //! An element is dropped if its uniform number of `[0, 1)` lies below the rate, in either precision the same elements;
 //! what is kept is divided by `1 - rate`, so that the expectation stays.
 
+use crate::kernels::each::{each_row, each_with, each_with2};
 use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut;
 use crate::real::Real;
@@ -256,18 +257,13 @@ impl<F: Real> Kernel for Multiply<'_, F> {
             };
             if accumulate { y + kept } else { kept }
         };
-        let rows = self.y.chunks_exact_mut(self.width);
-        for (y, x) in rows.zip(self.x.chunks_exact(self.width)) {
-            let pairs = y.iter_mut().zip(x);
+        each_row(self.y, self.width, |row, y| {
+            let x = &self.x[row * self.width..][..self.width];
             match factors {
-                &[factor] => pairs.for_each(|(y, &x)| *y = merged(*y, x, factor)),
-                _ => {
-                    for ((y, &x), &factor) in pairs.zip(factors) {
-                        *y = merged(*y, x, factor);
-                    }
-                }
+                &[factor] => each_with(y, x, |y, x| merged(y, x, factor)),
+                _ => each_with2(y, [x, factors], merged),
             }
-        }
+        });
     }
 }
 

@@ -10,6 +10,7 @@ pub mod conv;
 pub mod cross_entropy;
 pub mod denormals;
 pub mod dropout;
+pub(crate) mod each;
 pub mod exponentials;
 pub mod gather;
 pub mod gemm;

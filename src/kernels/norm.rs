@@ -10,6 +10,7 @@
 //! The variance takes a second pass over the row, which is in the cache: `E[x^2] - E[x]^2` would lose all digits where
 //! the mean is large.
 
+use crate::kernels::each::each_row;
 use crate::kernels::reduce::fold_lanes;
 use crate::kernels::scratch::with_scratch;
 use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
@@ -95,17 +96,15 @@ impl<F: Real> Kernel for Normalize<'_, F> {
     fn run<S: Simd>(self, _: S) {
         let width = self.width;
         let scale = F::ONE / F::of_usize(width);
-        let statistics = self.mean.iter_mut().zip(self.inverse_std);
-        let rows = self
-            .x
-            .chunks_exact(width)
-            .zip(self.y.chunks_exact_mut(width));
-        for ((x, y), (mean, inverse_std)) in rows.zip(statistics) {
+        let Affine { gamma, beta } = self.affine;
+        let (gamma, beta) = (gamma.map(|g| &g[..width]), beta.map(|b| &b[..width]));
+        each_row(self.y, width, |row, y| {
+            let x = &self.x[row * width..][..width];
             let m = lane_sum(x, x, |x, _| x) * scale;
             let variance = lane_sum(x, x, |x, _| (x - m) * (x - m)) * scale;
             let r = F::ONE / (variance + self.epsilon).sqrt();
-            (*mean, *inverse_std) = (m, r);
-            match (self.affine.gamma, self.affine.beta) {
+            (self.mean[row], self.inverse_std[row]) = (m, r);
+            match (gamma, beta) {
                 (Some(gamma), Some(beta)) => {
                     for (i, y) in y.iter_mut().enumerate() {
                         *y = (x[i] - m) * r * gamma[i] + beta[i];
@@ -127,7 +126,7 @@ impl<F: Real> Kernel for Normalize<'_, F> {
                     }
                 }
             }
-        }
+        });
     }
 }
 
@@ -136,9 +135,10 @@ impl<F: Real> Kernel for Normalize<'_, F> {
 pub(super) fn lane_sum<F: Real, T: Real>(a: &[F], b: &[F], term: impl Fn(F, F) -> T) -> T {
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = [T::ZERO; LANES];
-    for (a, b) in a.iter().zip(b) {
+    let b = &b[..a.len()];
+    for i in 0..a.len() {
         for lane in 0..LANES {
-            sums[lane] += term(a[lane], b[lane]);
+            sums[lane] += term(a[i][lane], b[i][lane]);
         }
     }
     if !a_tail.is_empty() {
@@ -161,9 +161,10 @@ fn lane_sum3<F: Real>(a: &[F], b: &[F], c: &[F], term: impl Fn(F, F, F) -> F) ->
     let ((a, a_tail), (b, b_tail)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let (c, c_tail) = c.as_chunks::<LANES>();
     let mut sums = [F::ZERO; LANES];
-    for ((a, b), c) in a.iter().zip(b).zip(c) {
+    let (b, c) = (&b[..a.len()], &c[..a.len()]);
+    for i in 0..a.len() {
         for lane in 0..LANES {
-            sums[lane] += term(a[lane], b[lane], c[lane]);
+            sums[lane] += term(a[i][lane], b[i][lane], c[i][lane]);
         }
     }
     if !a_tail.is_empty() {

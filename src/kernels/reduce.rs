@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use crate::kernels::each::each_with;
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::{for_each_chunk_mut, sum_chunks};
 use crate::real::Real;
@@ -93,8 +94,8 @@ impl<F: Real, T: RowTerm<F, K>, const K: usize> Kernel for Fold<'_, F, T, K> {
             for row in start..end {
                 self.term.add(row, self.columns.clone(), &mut block);
             }
-            for (sums, block) in self.sums.iter_mut().zip(&block) {
-                sums.iter_mut().zip(block).for_each(|(s, b)| *s += *b);
+            for (k, block) in block.iter().enumerate() {
+                each_with(&mut self.sums[k], block, |sum, part| sum + part);
             }
             start = end;
         }
@@ -107,7 +108,7 @@ impl<F: Real> RowTerm<F, 1> for Plain<'_, F> {
     #[inline(always)]
     fn add(&self, row: usize, columns: Range<usize>, [sums]: &mut Sums<F, 1>) {
         let x = &self.0[row * self.1..][columns];
-        sums.iter_mut().zip(x).for_each(|(sum, x)| *sum += *x);
+        each_with(sums, x, |sum, x| sum + x);
     }
 }
 

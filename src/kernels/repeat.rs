@@ -1,6 +1,7 @@
 //! Every pixel repeated along its axes, with the channels last; and the sums of the copies.
 
 use super::region::for_each_line;
+use crate::kernels::each::{each_row, each_with};
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::real::Real;
 
@@ -87,12 +88,12 @@ impl<F: Real> Kernel for Sums<'_, F> {
         for copy in 0..planes_times * lines_times {
             let plane = plane * planes_times + copy / lines_times;
             let line = (plane * lines + line) * lines_times + copy % lines_times;
-            let dy = self.dy[line * width..][..width].chunks_exact(times * channels);
-            for (dx, dy) in self.dx.chunks_exact_mut(channels).zip(dy) {
-                for dy in dy.chunks_exact(channels) {
-                    dx.iter_mut().zip(dy).for_each(|(dx, &dy)| *dx += dy);
+            let dy = &self.dy[line * width..][..width];
+            each_row(&mut *self.dx, channels, |column, dx| {
+                for copy in column * times..(column + 1) * times {
+                    each_with(dx, &dy[copy * channels..][..channels], |dx, dy| dx + dy);
                 }
-            }
+            });
         }
     }
 }

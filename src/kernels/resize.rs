@@ -11,6 +11,7 @@
 
 use std::f64::consts::PI;
 
+use crate::kernels::each::{each_row, each_with, each_with2};
 use crate::kernels::simd::{Kernel, Simd, dispatch};
 use crate::parallel::for_each_chunk_mut2;
 use crate::real::Real;
@@ -313,7 +314,7 @@ impl<F: Real> Kernel for Forward<'_, F> {
     fn run<S: Simd>(self, _: S) {
         let Self { axis, inner, .. } = self;
         let mut walk = axis.walk(self.first);
-        for y in self.y.chunks_exact_mut(inner) {
+        each_row(self.y, inner, |_, y| {
             let weights = &self.weights[walk.i * axis.taps()..][..axis.taps()];
             let term = |(tap, j)| {
                 let x = &self.x[(walk.outer * axis.from + j) * inner..][..inner];
@@ -323,23 +324,21 @@ impl<F: Real> Kernel for Forward<'_, F> {
             // At least one old place is there. Two at a time, so that sums are written and read again less often.
             match (terms.next(), terms.next()) {
                 (Some((a, x)), Some((b, z))) => {
-                    let pairs = y.iter_mut().zip(x.iter().zip(z));
-                    pairs.for_each(|(y, (&x, &z))| *y = a * x + b * z);
+                    each_with2(y, [x, z], |_, x, z| a * x + b * z);
                 }
-                (Some((a, x)), None) => y.iter_mut().zip(x).for_each(|(y, &x)| *y = a * x),
+                (Some((a, x)), None) => each_with(y, x, |_, x| a * x),
                 (None, _) => y.fill(F::ZERO),
             }
             while let Some((a, x)) = terms.next() {
                 match terms.next() {
                     Some((b, z)) => {
-                        let pairs = y.iter_mut().zip(x.iter().zip(z));
-                        pairs.for_each(|(y, (&x, &z))| *y = *y + a * x + b * z);
+                        each_with2(y, [x, z], |y, x, z| y + a * x + b * z);
                     }
-                    None => y.iter_mut().zip(x).for_each(|(y, &x)| *y += a * x),
+                    None => each_with(y, x, |y, x| y + a * x),
                 }
             }
             walk.step();
-        }
+        });
     }
 }
 
@@ -362,9 +361,8 @@ impl<F: Real> Kernel for Backward<'_, F> {
             let weights = &self.weights[walk.i * axis.taps()..][..axis.taps()];
             for (tap, j) in axis.neighbours(walk.first()) {
                 let dx = &mut self.dx[(walk.outer * axis.from + j) * inner..][..inner];
-                dx.iter_mut()
-                    .zip(dy)
-                    .for_each(|(dx, &dy)| *dx += weights[tap] * dy);
+                let weight = weights[tap];
+                each_with(dx, dy, |dx, dy| dx + weight * dy);
             }
             walk.step();
         }

@@ -4,6 +4,7 @@
 
 use std::ops::Range;
 
+use super::each::{each_row, each_with};
 use super::norm::lane_sum;
 use super::reduce::{COLUMNS, RowTerm, fold_rows};
 use crate::kernels::simd::{Kernel, Simd, dispatch};
@@ -54,8 +55,7 @@ pub fn transposed_times<F: Real>(matrix: &[F], x: &[F], y: &mut [F]) {
         #[inline(always)]
         fn add(&self, row: usize, columns: Range<usize>, [sums]: &mut [[F; COLUMNS]; 1]) {
             let (x, weight) = (&self.0[row * self.2..][columns], self.1[row]);
-            let pairs = sums.iter_mut().zip(x);
-            pairs.for_each(|(sum, &x)| *sum += weight * x);
+            each_with(sums, x, |sum, x| sum + weight * x);
         }
     }
     assert_eq!(matrix.len(), x.len() * y.len(), "a weight for each row");
@@ -93,10 +93,10 @@ pub fn subtract_outer<F: Real>(matrix: &mut [F], v: &[F], u: &[F], divisor: F) {
         #[inline(always)]
         fn run<S: Simd>(self, _: S) {
             let Self(matrix, v, u, factor) = self;
-            for (row, &v) in matrix.chunks_exact_mut(u.len()).zip(v) {
-                let pairs = row.iter_mut().zip(u);
-                pairs.for_each(|(w, &u)| *w = (*w - v * u) * factor);
-            }
+            each_row(matrix, u.len(), |row, matrix| {
+                let v = v[row];
+                each_with(matrix, u, |w, u| (w - v * u) * factor);
+            });
         }
     }
     assert_eq!(matrix.len(), v.len() * u.len(), "an element for each pair");

@@ -88,10 +88,11 @@ impl<P: Pointwise> Kernel for ValuesAndSlopes<'_, P> {
     fn run<S: Simd>(self, s: S) {
         let (x, x_tail) = self.1.as_chunks_mut::<LANES>();
         let (y, y_tail) = self.2.as_chunks_mut::<LANES>();
-        for (x, y) in x.iter_mut().zip(y) {
-            let (value, slope) = self.0.value_and_slope(Lanes(s), s.load(x));
-            s.store(y, value);
-            s.store(x, slope);
+        let y = &mut y[..x.len()];
+        for i in 0..x.len() {
+            let (value, slope) = self.0.value_and_slope(Lanes(s), s.load(&x[i]));
+            s.store(&mut y[i], value);
+            s.store(&mut x[i], slope);
         }
         if !x_tail.is_empty() {
             let (value, slope) = self.0.value_and_slope(Lanes(s), s.load_partial(x_tail));
@@ -125,8 +126,9 @@ impl<P: Pointwise> Kernel for ValuesOf<'_, P> {
     fn run<S: Simd>(self, s: S) {
         let (x, x_tail) = self.1.as_chunks::<LANES>();
         let (y, y_tail) = self.2.as_chunks_mut::<LANES>();
-        for (x, y) in x.iter().zip(y) {
-            s.store(y, self.0.value(Lanes(s), s.load(x)));
+        let x = &x[..y.len()];
+        for i in 0..y.len() {
+            s.store(&mut y[i], self.0.value(Lanes(s), s.load(&x[i])));
         }
         if !x_tail.is_empty() {
             s.store_partial(y_tail, self.0.value(Lanes(s), s.load_partial(x_tail)));
@@ -143,9 +145,10 @@ impl<P: Pointwise> Kernel for Gradients<'_, P> {
         let (of, of_tail) = self.1.as_chunks::<LANES>();
         let (dy, dy_tail) = self.2.as_chunks::<LANES>();
         let (dx, dx_tail) = self.3.as_chunks_mut::<LANES>();
-        for ((of, dy), dx) in of.iter().zip(dy).zip(dx) {
-            let slope = self.0.slope(Lanes(s), s.load(of));
-            s.store(dx, s.mul(s.load(dy), slope));
+        let (of, dy) = (&of[..dx.len()], &dy[..dx.len()]);
+        for i in 0..dx.len() {
+            let slope = self.0.slope(Lanes(s), s.load(&of[i]));
+            s.store(&mut dx[i], s.mul(s.load(&dy[i]), slope));
         }
         if !dx_tail.is_empty() {
             let slope = self.0.slope(Lanes(s), s.load_partial(of_tail));
@@ -162,9 +165,11 @@ impl<P: Pointwise> Kernel for Slopes<'_, P> {
     fn run<S: Simd>(self, s: S) {
         let (of, of_tail) = self.1.as_chunks::<LANES>();
         let (grad, grad_tail) = self.2.as_chunks_mut::<LANES>();
-        for (of, grad) in of.iter().zip(grad) {
-            let slope = self.0.slope(Lanes(s), s.load(of));
-            s.store(grad, s.mul(s.load(grad), slope));
+        let of = &of[..grad.len()];
+        for i in 0..grad.len() {
+            let slope = self.0.slope(Lanes(s), s.load(&of[i]));
+            let product = s.mul(s.load(&grad[i]), slope);
+            s.store(&mut grad[i], product);
         }
         if !grad_tail.is_empty() {
             let slope = self.0.slope(Lanes(s), s.load_partial(of_tail));
