@@ -13,7 +13,8 @@
 //! border are copied, a band of rows at a time, into a buffer with zeros around; so the inner loop knows no border.
 //!
 //! Kernels of 3 x 3 at stride 1 over enough channels take fewer multiplications: see `winograd`. Kernels of one point know no
-//! images, only one line of pixels.
+//! images, only one line of pixels. Where few channels would fill a part of a vector only, others come beside them: see
+//! `depthwise`, `small_groups` and, for the gradient by the image, `few_channels`.
 //!
 //! Bands depend on sizes alone. Every output is computed by one thread; the weights' gradient is summed over parts whose
 //! number depends on sizes, added in order. So the bits depend neither on threads nor on the instruction set.
