@@ -1,7 +1,9 @@
 //! What training needs beside the graph: losses, metrics and the optimizer of a compiled model.
 
+mod outputs;
+mod readings;
+
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -10,16 +12,14 @@ use crate::arena::{Arena, Block};
 use crate::config::parse;
 use crate::error::{Error, Result};
 use crate::execute::Execution;
-use crate::graph::{Graph, TensorId};
-use crate::layer::Layer;
-use crate::losses::{self, Loss, LossFn, Operands, Reduction, Weights};
-use crate::metrics::{self, Batch, NamedMetric, Reading};
+use crate::graph::Graph;
 use crate::optimizers::{OptimizerState, Optimizers, Segment, StateTensor};
 use crate::param::Role;
 use crate::placed::Placed;
-use crate::plan::{OutputPlan, OutputUse, Plan, Sizes};
 use crate::real::Real;
 use crate::regularizer::Regularizer;
+use outputs::Output;
+use readings::Mean;
 
 /// What `compile` was called with.
 #[derive(Debug, Deserialize)]
@@ -35,64 +35,6 @@ struct Compiled {
     metrics: Vec<Vec<Value>>,
     #[serde(default)]
     weighted_metrics: Vec<Vec<Value>>,
-}
-
-/// A mean over samples, as Keras reports losses.
-#[derive(Debug, Default, Clone, Copy)]
-struct Mean {
-    sum: f64,
-    count: f64,
-}
-
-impl Mean {
-    fn add(&mut self, value: f64, count: usize) {
-        self.sum += value * count as f64;
-        self.count += count as f64;
-    }
-
-    fn value(self) -> f64 {
-        if self.count > 0.0 {
-            self.sum / self.count
-        } else {
-            0.0
-        }
-    }
-}
-
-/// A metric of an output, and whether sample weights count for it.
-#[derive(Debug)]
-struct Tracked<F> {
-    config: Value,
-    weighted: bool,
-    /// Made anew when the shapes are known: "accuracy" means different things for different shapes.
-    metric: NamedMetric<F>,
-    settled: bool,
-    /// What it is to remember once it is settled.
-    resumed: Option<Vec<f64>>,
-}
-
-/// What is asked of one output.
-#[derive(Debug)]
-struct Output<F> {
-    loss_config: Option<Value>,
-    loss: Option<LossFn<F>>,
-    /// The loss on logits, where the output's activation is left to it.
-    on_logits: Option<Box<dyn Loss<F>>>,
-    weight: f64,
-    mean: Mean,
-    metrics: Vec<Tracked<F>>,
-}
-
-impl<F: Real> Output<F> {
-    /// Applies the activation that the layer behind `output` leaves to the loss, if it does.
-    fn activate(&self, graph: &Graph<F>, output: TensorId, sizes: &[usize], values: &mut [F]) {
-        if self.on_logits.is_some()
-            && let Some(activation) =
-                deferrable(graph, output).and_then(|layer| layer.output_activation())
-        {
-            activation.forward_in_place(values, sizes.last().copied().unwrap_or(1));
-        }
-    }
 }
 
 /// A penalty on a weight, and where the weight and its gradient lie.
@@ -134,49 +76,15 @@ impl<F: Real> Training<F> {
                 );
             }
         }
+        let of = |all: &[Vec<Value>], i: usize| all.get(i).cloned().unwrap_or_default();
         let mut outputs = Vec::with_capacity(count);
         for i in 0..count {
-            let loss_config = compiled
-                .losses
-                .get(i)
-                .filter(|loss| !loss.is_null())
-                .cloned();
-            let plain = compiled
-                .metrics
-                .get(i)
-                .into_iter()
-                .flatten()
-                .map(|config| (config, false));
-            let weighted = compiled
-                .weighted_metrics
-                .get(i)
-                .into_iter()
-                .flatten()
-                .map(|config| (config, true));
-            let metrics = plain
-                .chain(weighted)
-                .map(|(config, weighted)| {
-                    let metric = NamedMetric::from_config(&metrics::resolve(config, &[], &[]))?;
-                    Ok(Tracked {
-                        config: config.clone(),
-                        weighted,
-                        metric,
-                        settled: false,
-                        resumed: None,
-                    })
-                })
-                .collect::<Result<Vec<_>>>()?;
-            if let Some(loss) = &loss_config {
-                LossFn::<F>::from_config(&losses::resolve(loss, &[], &[]))?;
-            }
-            outputs.push(Output {
-                loss_config,
-                loss: None,
-                on_logits: None,
-                weight: compiled.loss_weights.get(i).copied().unwrap_or(1.0),
-                mean: Mean::default(),
-                metrics,
-            });
+            outputs.push(Output::new(
+                compiled.losses.get(i).filter(|l| !l.is_null()).cloned(),
+                compiled.loss_weights.get(i).copied().unwrap_or(1.0),
+                &of(&compiled.metrics, i),
+                &of(&compiled.weighted_metrics, i),
+            )?);
         }
         if !compiled.optimizer.is_null() {
             // Refused now rather than at the first step.
@@ -262,69 +170,6 @@ impl<F: Real> Training<F> {
         Ok(())
     }
 
-    /// What is to be done with the outputs for data of these sizes; settles which losses work on logits.
-    pub fn uses(
-        &mut self,
-        graph: &Graph<F>,
-        outputs: &[&[usize]],
-        sizes: &Sizes,
-    ) -> Result<Vec<OutputUse>> {
-        let mut uses = Vec::with_capacity(outputs.len());
-        for (i, (asked, &prediction)) in self.outputs.iter_mut().zip(outputs).enumerate() {
-            let place = |e: Error| e.at(format!("output {i}"));
-            let target = sizes.targets.get(i).cloned().flatten();
-            let mut used = OutputUse::default();
-            if asked.loss_config.is_some() || !asked.metrics.is_empty() {
-                let target = target.as_deref().ok_or_else(|| {
-                    Error::data("targets for every output with a loss or a metric", "none")
-                        .at(format!("output {i}"))
-                })?;
-                if let Some(config) = &asked.loss_config {
-                    let config = losses::resolve(config, target, prediction);
-                    let loss = LossFn::<F>::from_config(&config)?;
-                    if matches!(loss.reduction, Reduction::None) {
-                        return Err(Error::config("a loss with a reduction", "reduction=None")
-                            .remedy("Training needs one number: take \"sum_over_batch_size\".")
-                            .at(config["class_name"].as_str().unwrap_or("loss").to_owned()));
-                    }
-                    used.values = Some(loss.loss.check(target, prediction).map_err(place)?);
-                    let output = graph.outputs()[i];
-                    let activation =
-                        deferrable(graph, output).and_then(|layer| layer.output_activation());
-                    asked.on_logits =
-                        activation.and_then(|activation| loss.loss.on_logits(activation));
-                    asked.loss = Some(loss);
-                    used.defers_activation = asked.on_logits.is_some();
-                    used.gradient = true;
-                }
-                for tracked in &mut asked.metrics {
-                    if !tracked.settled {
-                        tracked.metric = NamedMetric::from_config(&metrics::resolve(
-                            &tracked.config,
-                            target,
-                            prediction,
-                        ))?;
-                        tracked.settled = true;
-                        if let Some(state) = tracked.resumed.take() {
-                            tracked.metric.metric.set_state(&state)?;
-                        }
-                    }
-                }
-                used.target = Some(target.to_vec());
-                used.weight = sizes.weights.get(i).cloned().flatten();
-                let units = used
-                    .values
-                    .clone()
-                    .unwrap_or_else(|| prediction[..prediction.len().max(1) - 1].to_vec());
-                if let Some(weight) = &used.weight {
-                    Weights::<F>::check(weight, &units).map_err(place)?;
-                }
-            }
-            uses.push(used);
-        }
-        Ok(uses)
-    }
-
     /// The penalties on weights, to be added to the loss.
     fn penalty(&self, weights: &[F]) -> f64 {
         self.penalties
@@ -359,84 +204,6 @@ impl<F: Real> Training<F> {
             self.mean.add(loss + penalty, samples);
         }
         Ok(loss + penalty)
-    }
-
-    /// Works out losses and metrics of the step, and with `gradients` the gradients by the outputs; the sum of the losses, and
-    /// the number of samples.
-    fn losses(
-        &mut self,
-        graph: &Graph<F>,
-        plan: &Plan,
-        arena: &mut Arena<F>,
-        gradients: bool,
-        counts: bool,
-    ) -> Result<(f64, usize)> {
-        let mut total = 0.0;
-        let samples = plan
-            .request
-            .inputs
-            .first()
-            .and_then(|sizes| sizes.first())
-            .copied()
-            .unwrap_or(0);
-        for (i, (asked, output)) in self.outputs.iter_mut().zip(&plan.outputs).enumerate() {
-            let used = &plan.request.uses[i];
-            let Some(target_sizes) = &used.target else {
-                continue;
-            };
-            let views = arena.views(&output.layout);
-            let prediction = views.write(OutputPlan::PREDICTION);
-            let target = views.read(OutputPlan::TARGET);
-            let weights = used.weight.as_ref().map(|shape| Weights {
-                values: views.read(OutputPlan::WEIGHT),
-                shape,
-            });
-            let mask = output.masked.then(|| views.read(OutputPlan::MASK));
-            if let (Some(loss), Some(units)) = (&asked.loss, &used.values) {
-                let maths = asked.on_logits.as_deref().unwrap_or(&*loss.loss);
-                let on = Operands {
-                    target,
-                    prediction,
-                    shape: &output.sizes,
-                    units,
-                    weights,
-                    mask,
-                };
-                let room = (
-                    views.write(OutputPlan::VALUES),
-                    views.write(OutputPlan::SCALE),
-                );
-                let grad =
-                    (gradients && output.grad.is_some()).then(|| views.write(OutputPlan::GRAD));
-                let value = loss
-                    .step(maths, on, asked.weight, room, grad)
-                    .map_err(|e| e.at(format!("output {i}")))?;
-                total += value * asked.weight;
-                if counts {
-                    asked.mean.add(value, samples);
-                }
-            }
-            if !counts {
-                continue;
-            }
-            asked.activate(graph, graph.outputs()[i], &output.sizes, prediction);
-            for tracked in &mut asked.metrics {
-                let batch = Batch {
-                    target,
-                    target_shape: target_sizes,
-                    prediction,
-                    prediction_shape: &output.sizes,
-                    weights: weights.filter(|_| tracked.weighted),
-                    mask,
-                };
-                tracked
-                    .metric
-                    .metric
-                    .update(batch)
-                    .map_err(|e| e.at(tracked.metric.name.clone()))?;
-            }
-        }
-        Ok((total, samples))
     }
 
     /// Adds the gradients of the penalties on weights.
@@ -502,11 +269,6 @@ impl<F: Real> Training<F> {
         result
     }
 
-    /// Applies to values of output `i` the activation that its layer leaves to the loss, if it does.
-    pub fn activate(&self, graph: &Graph<F>, i: usize, sizes: &[usize], values: &mut [F]) {
-        self.outputs[i].activate(graph, graph.outputs()[i], sizes, values);
-    }
-
     /// The optimizers.
     pub fn optimizer(&self) -> Result<&Optimizers<F>> {
         self.optimizer.as_ref().ok_or_else(no_optimizer)
@@ -543,116 +305,9 @@ impl<F: Real> Training<F> {
         };
         optimizer.swap_averages(weights)
     }
-
-    /// Loss and metrics since the last reset: the total, each output's loss (named by the output's number) if there are several
-    /// outputs, then the metrics, each named `output/metric`.
-    pub fn results(&self) -> Vec<(String, Reading)> {
-        let mut results = vec![("loss".to_owned(), Reading::One(self.mean.value()))];
-        if self.outputs.len() > 1 {
-            let with_loss = self
-                .outputs
-                .iter()
-                .enumerate()
-                .filter(|(_, output)| output.loss_config.is_some());
-            results.extend(
-                with_loss.map(|(i, output)| (i.to_string(), Reading::One(output.mean.value()))),
-            );
-        }
-        for (i, output) in self.outputs.iter().enumerate() {
-            for tracked in &output.metrics {
-                results.push((
-                    format!("{i}/{}", tracked.metric.name),
-                    tracked.metric.reading(),
-                ));
-            }
-        }
-        results
-    }
-
-    /// Starts loss and metrics anew.
-    pub fn reset_metrics(&mut self) {
-        self.mean = Mean::default();
-        for output in &mut self.outputs {
-            output.mean = Mean::default();
-            for tracked in &mut output.metrics {
-                tracked.metric.metric.reset_state();
-                tracked.resumed = None;
-            }
-        }
-    }
-
-    /// All that loss and metrics remember since the last reset: the total, each output's loss, the metrics output by output.
-    pub fn metrics_state(&self) -> Vec<Vec<f64>> {
-        let means = self.outputs.iter().map(|output| output.mean);
-        let mut states: Vec<Vec<f64>> = [self.mean]
-            .into_iter()
-            .chain(means)
-            .map(|mean| vec![mean.sum, mean.count])
-            .collect();
-        let tracked = self.outputs.iter().flat_map(|output| &output.metrics);
-        states.extend(tracked.map(|tracked| match &tracked.resumed {
-            Some(state) => state.clone(),
-            None => tracked.metric.metric.state(),
-        }));
-        states
-    }
-
-    /// Takes back what [`metrics_state`](Self::metrics_state) gave, bit for bit.
-    ///
-    /// # Errors
-    /// If it comes from other outputs or metrics.
-    pub fn set_metrics_state(&mut self, states: &[Vec<f64>]) -> Result<()> {
-        let tracked: usize = self.outputs.iter().map(|output| output.metrics.len()).sum();
-        let means = 1 + self.outputs.len();
-        if states.len() != means + tracked || states[..means].iter().any(|mean| mean.len() != 2) {
-            return Err(Error::param(
-                format!("what {means} losses and {tracked} metrics remember"),
-                format!("{} states", states.len()),
-            )
-            .remedy("Compile the model as it was compiled before."));
-        }
-        let (means, metrics) = states.split_at(means);
-        let mean = |state: &Vec<f64>| Mean {
-            sum: state[0],
-            count: state[1],
-        };
-        self.mean = mean(&means[0]);
-        for (output, state) in self.outputs.iter_mut().zip(&means[1..]) {
-            output.mean = mean(state);
-        }
-        let tracked = self
-            .outputs
-            .iter_mut()
-            .flat_map(|output| &mut output.metrics);
-        for (tracked, state) in tracked.zip(metrics) {
-            if tracked.settled {
-                tracked.metric.metric.set_state(state)?;
-            } else {
-                tracked.resumed = Some(state.clone());
-            }
-        }
-        Ok(())
-    }
 }
 
 fn no_optimizer() -> Error {
     Error::config("a model compiled with an optimizer", "none")
         .remedy("Call compile(optimizer=...) first.")
-}
-
-/// The layer that writes `output`, if it may leave its activation to the loss: nobody else reads the tensor.
-fn deferrable<F: Real>(graph: &Graph<F>, output: TensorId) -> Option<&Arc<dyn Layer<F>>> {
-    let node = &graph.nodes()[graph.tensors()[output].node];
-    let read = graph
-        .nodes()
-        .iter()
-        .any(|node| node.inputs.contains(&output));
-    let once = graph
-        .outputs()
-        .iter()
-        .filter(|&&other| other == output)
-        .count()
-        == 1;
-    let penalized = graph.layers()[node.member].activity_regularizer().is_some();
-    (node.outputs.first() == Some(&output) && once && !read && !penalized).then_some(&node.layer)
 }
