@@ -55,8 +55,10 @@ pub struct Runner<F: Real> {
     grads: Arena<F>,
     states: Arena<F>,
     training: Option<Training<F>>,
-    /// The penalties on outputs of a training step that has gone forward and waits for the rest.
-    begun: Option<f64>,
+    /// A training step that has gone forward and waits for the rest: its number and the penalties on outputs.
+    begun: Option<(u64, f64)>,
+    /// How many steps have begun so.
+    begins: u64,
 }
 
 /// How much of a prepared step is run.
@@ -84,6 +86,7 @@ impl<F: Real> Runner<F> {
             states: Arena::new(0)?,
             training: None,
             begun: None,
+            begins: 0,
         })
     }
 
@@ -253,24 +256,25 @@ impl<F: Real> Runner<F> {
     }
 
     /// Runs the training step that was prepared as far as its outputs; [`finish`](Self::finish) ends it, with targets that may
-    /// be filled in meanwhile. Preparing another step gives it up. False, and nothing done, if the optimizer runs steps several times.
+    /// be filled in meanwhile. Preparing another step gives it up. The number is what tells it from others; None, and nothing
+    /// done, if the optimizer runs steps several times.
     pub fn begin(
         &mut self,
         cancel: &AtomicBool,
         interval: Duration,
         watch: &dyn Fn(),
-    ) -> Result<bool> {
+    ) -> Result<Option<u64>> {
         let training = self.training.as_ref().ok_or_else(not_compiled)?;
         if training.optimizer()?.searches() {
-            return Ok(false);
+            return Ok(None);
         }
         self.run_part(Part::Forward, cancel, interval, watch)?;
-        Ok(true)
+        Ok(self.begun())
     }
 
-    /// Whether a step waits for [`finish`](Self::finish).
-    pub fn has_begun(&self) -> bool {
-        self.begun.is_some()
+    /// The step that waits for [`finish`](Self::finish).
+    pub fn begun(&self) -> Option<u64> {
+        self.begun.map(|(number, _)| number)
     }
 
     /// Ends the step that [`begin`](Self::begin) began.
@@ -283,7 +287,7 @@ impl<F: Real> Runner<F> {
         interval: Duration,
         watch: &dyn Fn(),
     ) -> Result<()> {
-        let Some(penalty) = self.begun.take() else {
+        let Some((_, penalty)) = self.begun.take() else {
             return Err(Error::config("a step that has begun", "none"));
         };
         self.run_part(Part::Rest(penalty), cancel, interval, watch)
@@ -396,7 +400,11 @@ impl<F: Real> Runner<F> {
                 let penalty = execution.forward(weights)?;
                 training.evaluate(&mut execution, penalty, weights, None, true)?;
             }
-            Purpose::Train if begins => self.begun = Some(execution.forward(weights)?),
+            Purpose::Train if begins => {
+                let penalty = execution.forward(weights)?;
+                self.begins += 1;
+                self.begun = Some((self.begins, penalty));
+            }
             Purpose::Train => {
                 let training = self.training.as_mut().ok_or_else(not_compiled)?;
                 if let Some(weights) = &mut write {

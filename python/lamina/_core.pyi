@@ -81,22 +81,12 @@ class Runner:
         inputs: Sequence[_Array],
         targets: Sequence[_Array | None],
         weights: Sequence[_Array | None],
-    ) -> list[_Array] | None: ...
-    def finish(self, targets: Sequence[_Array | None]) -> bool: ...
+    ) -> tuple[int, list[_Array]] | None: ...
+    def finish(self, number: int, targets: Sequence[_Array | None]) -> bool: ...
     def compile(self, config: str) -> None: ...
-    def train(
+    def run(
         self,
-        inputs: Sequence[_Array],
-        targets: Sequence[_Array | None],
-        weights: Sequence[_Array | None],
-        order: _Array | None,
-        batch_size: int,
-        first: int,
-        last: int,
-        seconds: float,
-    ) -> int: ...
-    def test(
-        self,
+        training: bool,
         inputs: Sequence[_Array],
         targets: Sequence[_Array | None],
         weights: Sequence[_Array | None],

@@ -183,6 +183,22 @@ def test_a_loss_may_use_the_model_itself():
         np.testing.assert_array_equal(one, other)
 
 
+def test_a_step_that_another_thread_has_begun_is_not_ended_by_this_one():
+    x, y = (array.astype("float32") for array in points())
+    model = made("mse")
+    model.train_on_batch(x, y)
+    runner = model._run()
+    first, outputs = runner.begin([x], [y], [None])
+    second, again = runner.begin([x], [y], [None])
+    np.testing.assert_array_equal(outputs[0], again[0])
+    before = model.get_weights()
+    assert not runner.finish(first, [y])
+    np.testing.assert_equal(model.get_weights(), before)
+    assert not runner.finish(second, [y[:25]])  # targets of another size
+    assert runner.finish(second, [y])
+    assert not runner.finish(second, [y])
+
+
 def test_a_loss_may_use_a_model_with_states():
     x = np.random.default_rng(0).standard_normal((4, 3, 2))
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,14 +107,6 @@ class CustomRunner:
         self._runner = runner
         self._plan = plan
 
-    def train(self, *data: Any) -> int:
-        """Train on some batches; returns how many were done before the time was up."""
-        return self._run(self._runner.train, True, *data)
-
-    def test(self, *data: Any) -> int:
-        """Evaluate some batches; returns how many were done before the time was up."""
-        return self._run(self._runner.test, False, *data)
-
     def results(self) -> list[tuple[str, Any]]:
         """Loss and metrics since the last reset, those of functions at the end."""
         custom = [(metric.name, metric.result()) for metric in self._plan.custom_metrics]
@@ -136,9 +128,8 @@ class CustomRunner:
 
     set_metrics_state = metrics_state
 
-    def _run(
+    def run(
         self,
-        step: Callable[..., int],
         training: bool,
         inputs: Sequence[Array],
         targets: Sequence[Array | None],
@@ -149,6 +140,7 @@ class CustomRunner:
         last: int,
         seconds: float,
     ) -> int:
+        """Train on some batches, or test; returns how many were done before the time was up."""
         start, rows = time.monotonic(), len(inputs[0] if order is None else order)
         last = min(last, math.ceil(rows / size))
         for batch in range(first, last):
@@ -156,7 +148,6 @@ class CustomRunner:
             if order is not None:
                 place = order[place]
             self._step(
-                step,
                 training,
                 *([_rows(a, place) for a in some] for some in (inputs, targets, weights)),
             )
@@ -166,7 +157,6 @@ class CustomRunner:
 
     def _step(
         self,
-        step: Callable[..., int],
         training: bool,
         inputs: list[Any],
         targets: list[Any],
@@ -175,15 +165,17 @@ class CustomRunner:
         plan = self._plan
         given = [t if i in plan.engine_targets else None for i, t in enumerate(targets)]
         # The backward pass may write over outputs, so in training they are seen beforehand.
-        seen = self._begin(inputs, given, weights) if training else None
+        begun = self._begin(inputs, given, weights) if training else None
+        seen = begun[1] if begun else None
         if seen is None and (training or plan.custom_losses):
             seen = self._runner.peek(inputs, training)
         for i, function in plan.custom_losses.items():
             assert seen is not None
             given[i] = both = _losses_and_gradients(function, targets[i], seen[i])
             plan.given_shapes[_steps(inputs), i] = both.shape[1:], both.dtype
-        if not training or not self._runner.finish(given):
-            step(inputs, given, weights, None, len(inputs[0]), 0, 1, math.inf)
+        if not begun or not self._runner.finish(begun[0], given):
+            batch = len(inputs[0])
+            self._runner.run(training, inputs, given, weights, None, batch, 0, 1, math.inf)
         if plan.custom_metrics:
             outputs = self._runner.step_outputs() if seen is None else seen
             for metric in plan.custom_metrics:
@@ -192,8 +184,8 @@ class CustomRunner:
 
     def _begin(
         self, inputs: list[Any], targets: list[Any], weights: list[Any]
-    ) -> list[Array] | None:
-        """The outputs of a step that waits for what functions make of them.
+    ) -> tuple[int, list[Array]] | None:
+        """Number and outputs of a step that waits for what functions make of them.
 
         None if it is not known yet how large that will be, or if the optimizer searches.
         """

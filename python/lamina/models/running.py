@@ -37,7 +37,6 @@ def run_epoch(
     before; its first batches are not among the data.
     """
     runner, plan = model._steps(), model._current_plan()
-    step = runner.train if stage == "train" else runner.test
     on_begin = getattr(called, f"on_{stage}_batch_begin")
     on_end = getattr(called, f"on_{stage}_batch_end")
     each = called.wants_batches(stage)
@@ -56,7 +55,8 @@ def run_epoch(
         given = arrays.inputs, arrays.targets, arrays.weights, batches.order, batches.size
         while at < batches.last and not getattr(model, STOP[stage]):
             on_begin(done)
-            count = step(*given, at, at + 1 if each else batches.last, pause)
+            last = at + 1 if each else batches.last
+            count = runner.run(stage == "train", *given, at, last, pause)
             at, done = at + count, done + count
             logs = plan.logs(runner.results())
             if stage == "train":

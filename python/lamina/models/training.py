@@ -320,7 +320,7 @@ class Trainer(Layer):
         """One step on one batch; returns what `evaluate` returns, for this batch."""
         self._check_compiled("train_on_batch", needs_loss=True)
         data = self._converter((x, y, sample_weight), class_weight)((x, y, sample_weight))
-        return self._one_batch(self._steps().train, data, return_dict)
+        return self._one_batch(True, data, return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
@@ -328,7 +328,7 @@ class Trainer(Layer):
         """Loss and metrics on one batch, as in inference."""
         self._check_compiled("test_on_batch")
         data = self._converter((x, y, sample_weight))((x, y, sample_weight))
-        return self._one_batch(self._steps().test, data, return_dict)
+        return self._one_batch(False, data, return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as in inference."""
@@ -415,10 +415,11 @@ class Trainer(Layer):
         called.on_test_end(logs)
         return logs
 
-    def _one_batch(self, step: Callable[..., int], data: Arrays, return_dict: bool) -> Any:
+    def _one_batch(self, training: bool, data: Arrays, return_dict: bool) -> Any:
         runner, plan = self._steps(), self._current_plan()
         runner.reset_metrics()
-        step(data.inputs, data.targets, data.weights, None, data.rows, 0, 1, math.inf)
+        given = data.inputs, data.targets, data.weights
+        runner.run(training, *given, None, data.rows, 0, 1, math.inf)
         logs = plan.logs(runner.results())
         return logs if return_dict else plan.in_order(logs)
 

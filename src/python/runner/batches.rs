@@ -114,6 +114,9 @@ impl<F: Number> Columns<F> {
     }
 }
 
+/// The number of a step that waits, and its outputs.
+pub type Begun<'py> = (u64, Vec<Bound<'py, PyAny>>);
+
 impl<F: Number> Shared<F> {
     /// Trains or tests on some batches; returns how many were done before the time was up.
     pub fn run_batches(
@@ -150,33 +153,36 @@ impl<F: Number> Shared<F> {
         })
     }
 
-    /// Runs a training step on all rows as far as its outputs, and returns them; None, and nothing done, if the optimizer runs
-    /// steps several times.
+    /// Runs a training step on all rows as far as its outputs, and returns its number and them; None, and nothing done, if the
+    /// optimizer runs steps several times.
     pub fn begin_step<'py>(
         &self,
         py: Python<'py>,
         data: Data<'_, 'py>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    ) -> PyResult<Option<Begun<'py>>> {
         let columns = Columns::<F>::new(&data)?;
         let rows = columns.rows()?;
         let outputs = self.with(py, |core| {
             let mut sizes = columns.sizes();
             columns.fill(core, Purpose::Train, &mut sizes, None, (0, rows))?;
             let begun = Watch::new().over(|cancel, wait, look| core.begin(cancel, wait, look))?;
-            Ok(begun.then(|| core.begun_outputs()))
+            Ok(begun.map(|number| (number, core.begun_outputs())))
         })?;
-        let arrays =
-            |(shape, values): (Vec<usize>, Vec<F>)| Ok(array(py, &shape, values)?.into_any());
-        outputs
-            .map(|outputs| outputs.into_iter().map(arrays).collect())
-            .transpose()
+        let Some((number, outputs)) = outputs else {
+            return Ok(None);
+        };
+        let arrays = outputs
+            .into_iter()
+            .map(|(shape, values)| Ok(array(py, &shape, values)?.into_any()));
+        Ok(Some((number, arrays.collect::<PyResult<_>>()?)))
     }
 
-    /// Ends the step that has begun, with these targets. False, and nothing done, if there is none any more, as another step
+    /// Ends the step of that number, with these targets. False, and nothing done, if it does not wait any more, as another step
     /// has been run meanwhile, or if it was begun for targets of other sizes.
     pub fn finish_step(
         &self,
         py: Python<'_>,
+        number: u64,
         targets: Vec<Option<Bound<'_, PyAny>>>,
     ) -> PyResult<bool> {
         let targets = optional_sources::<F>(&targets)?;
@@ -185,7 +191,7 @@ impl<F: Number> Shared<F> {
                 let len = target.as_ref().map_or(0, |t| t.shape().iter().product());
                 core.target_mut(i).len() == len
             });
-            if !core.has_begun() || !fit {
+            if core.begun() != Some(number) || !fit {
                 return Ok(false);
             }
             Python::attach(|py| {

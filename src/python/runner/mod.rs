@@ -17,7 +17,7 @@ use super::metrics::shown;
 use crate::config::parse;
 use crate::graph::GraphSpec;
 use crate::runner::Purpose;
-use batches::{Batches, Data};
+use batches::{Batches, Begun, Data};
 use gradients::PyGradients;
 use shared::Shared;
 use typed::TypedRunner;
@@ -99,12 +99,13 @@ impl Runner {
         self.inner.step_outputs(py)
     }
 
-    /// Trains on batches `first..last`; returns how many were done before `seconds` had passed.
-    #[pyo3(signature = (inputs, targets, weights, order, batch_size, first, last, seconds))]
+    /// Trains on batches `first..last`, or tests; returns how many were done before `seconds` had passed.
+    #[pyo3(signature = (training, inputs, targets, weights, order, batch_size, first, last, seconds))]
     #[allow(clippy::too_many_arguments)] // the data of a step and the range of steps
-    fn train<'py>(
+    fn run<'py>(
         &self,
         py: Python<'py>,
+        training: bool,
         inputs: Vec<Bound<'py, PyAny>>,
         targets: Vec<Option<Bound<'py, PyAny>>>,
         weights: Vec<Option<Bound<'py, PyAny>>>,
@@ -114,60 +115,27 @@ impl Runner {
         last: usize,
         seconds: f64,
     ) -> PyResult<usize> {
+        let purpose = if training {
+            Purpose::Train
+        } else {
+            Purpose::Test
+        };
         let data = Data {
             inputs,
             targets,
             weights,
             order: order.as_ref(),
         };
-        self.inner.run(
-            py,
-            Purpose::Train,
-            data,
-            Batches {
-                size: batch_size,
-                first,
-                last,
-                seconds,
-            },
-        )
-    }
-
-    /// Evaluates batches `first..last`; returns how many were done before `seconds` had passed.
-    #[pyo3(signature = (inputs, targets, weights, order, batch_size, first, last, seconds))]
-    #[allow(clippy::too_many_arguments)] // the data of a step and the range of steps
-    fn test<'py>(
-        &self,
-        py: Python<'py>,
-        inputs: Vec<Bound<'py, PyAny>>,
-        targets: Vec<Option<Bound<'py, PyAny>>>,
-        weights: Vec<Option<Bound<'py, PyAny>>>,
-        order: Option<Indices<'py>>,
-        batch_size: usize,
-        first: usize,
-        last: usize,
-        seconds: f64,
-    ) -> PyResult<usize> {
-        let data = Data {
-            inputs,
-            targets,
-            weights,
-            order: order.as_ref(),
+        let batches = Batches {
+            size: batch_size,
+            first,
+            last,
+            seconds,
         };
-        self.inner.run(
-            py,
-            Purpose::Test,
-            data,
-            Batches {
-                size: batch_size,
-                first,
-                last,
-                seconds,
-            },
-        )
+        self.inner.run(py, purpose, data, batches)
     }
 
-    /// Runs a training step on all rows as far as its outputs; `finish` ends it. None, and nothing done, where steps are run
+    /// Runs a training step on all rows as far as its outputs, which come with its number; `finish` ends it. None, and nothing done, where steps are run
     /// several times.
     fn begin<'py>(
         &self,
@@ -175,7 +143,7 @@ impl Runner {
         inputs: Vec<Bound<'py, PyAny>>,
         targets: Vec<Option<Bound<'py, PyAny>>>,
         weights: Vec<Option<Bound<'py, PyAny>>>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    ) -> PyResult<Option<Begun<'py>>> {
         let data = Data {
             inputs,
             targets,
@@ -185,9 +153,14 @@ impl Runner {
         self.inner.begin(py, data)
     }
 
-    /// Ends the step that has begun, with these targets; False, and nothing done, if it is gone or was begun for other sizes.
-    fn finish(&self, py: Python<'_>, targets: Vec<Option<Bound<'_, PyAny>>>) -> PyResult<bool> {
-        self.inner.finish(py, targets)
+    /// Ends the step of that number, with these targets; False, and nothing done, if it is gone or was begun for other sizes.
+    fn finish(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        targets: Vec<Option<Bound<'_, PyAny>>>,
+    ) -> PyResult<bool> {
+        self.inner.finish(py, number, targets)
     }
 
     /// Outputs and the gradients of `sum(output * cotangent)` by inputs and weights; for tests.

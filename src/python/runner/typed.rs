@@ -7,7 +7,7 @@ use pyo3::types::{PyAny, PyDict};
 
 use super::super::arrays::{Number, Source, array};
 use super::super::layer::json;
-use super::batches::{Batches, Data};
+use super::batches::{Batches, Begun, Data};
 use super::gradients::PyGradients;
 use super::shared::Shared;
 use crate::metrics::Reading;
@@ -47,12 +47,13 @@ pub trait TypedRunner: Debug + Send + Sync {
         data: Data<'_, '_>,
         batches: Batches,
     ) -> PyResult<usize>;
-    fn begin<'py>(
+    fn begin<'py>(&self, py: Python<'py>, data: Data<'_, 'py>) -> PyResult<Option<Begun<'py>>>;
+    fn finish(
         &self,
-        py: Python<'py>,
-        data: Data<'_, 'py>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>>;
-    fn finish(&self, py: Python<'_>, targets: Vec<Option<Bound<'_, PyAny>>>) -> PyResult<bool>;
+        py: Python<'_>,
+        number: u64,
+        targets: Vec<Option<Bound<'_, PyAny>>>,
+    ) -> PyResult<bool>;
     fn gradients<'py>(
         &self,
         py: Python<'py>,
@@ -152,16 +153,17 @@ impl<F: Number> TypedRunner for Shared<F> {
         self.run_batches(py, purpose, data, batches)
     }
 
-    fn begin<'py>(
-        &self,
-        py: Python<'py>,
-        data: Data<'_, 'py>,
-    ) -> PyResult<Option<Vec<Bound<'py, PyAny>>>> {
+    fn begin<'py>(&self, py: Python<'py>, data: Data<'_, 'py>) -> PyResult<Option<Begun<'py>>> {
         self.begin_step(py, data)
     }
 
-    fn finish(&self, py: Python<'_>, targets: Vec<Option<Bound<'_, PyAny>>>) -> PyResult<bool> {
-        self.finish_step(py, targets)
+    fn finish(
+        &self,
+        py: Python<'_>,
+        number: u64,
+        targets: Vec<Option<Bound<'_, PyAny>>>,
+    ) -> PyResult<bool> {
+        self.finish_step(py, number, targets)
     }
 
     fn gradients<'py>(
