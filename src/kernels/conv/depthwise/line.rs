@@ -145,7 +145,7 @@ unsafe fn pixels<F: Real, S: Lanes<F>>(s: S, isa: Isa, line: &Line<'_, F>, range
         for j in range.start..inside.start {
             single::<F, S, false>(s, line, j);
         }
-        let j = match run(line) {
+        let j = match run(line.taps, line.step) {
             5 => several::<F, S, 5>(s, isa, line, inside.clone()),
             3 => several::<F, S, 3>(s, isa, line, inside.clone()),
             _ => several::<F, S, 1>(s, isa, line, inside.clone()),
@@ -161,10 +161,10 @@ unsafe fn pixels<F: Real, S: Lanes<F>>(s: S, isa: Isa, line: &Line<'_, F>, range
 
 /// Taps that see neighbouring columns one after another, all along the list: 5, 3 or 1.
 #[inline(always)]
-fn run<F>(line: &Line<'_, F>) -> usize {
+pub(super) fn run(taps: &[Tap], step: usize) -> usize {
     let is_run = |taps: &[Tap]| taps.windows(2).all(|t| t[1].column == t[0].column + 1);
-    let fits = |n: &usize| line.taps.len().is_multiple_of(*n) && line.taps.chunks(*n).all(is_run);
-    if line.step == 1 {
+    let fits = |n: &usize| taps.len().is_multiple_of(*n) && taps.chunks(*n).all(is_run);
+    if step == 1 {
         [5, 3].into_iter().find(fits).unwrap_or(1)
     } else {
         1

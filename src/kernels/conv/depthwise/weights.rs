@@ -3,7 +3,7 @@
 use std::any::TypeId;
 use std::ops::Range;
 
-use super::line::{Tap, inner};
+use super::line::{Tap, inner, run};
 use super::{for_each_line, with_repeated};
 use crate::kernels::conv::weights::{MAX_PARTIALS, MAX_PARTS, add_in_order};
 use crate::kernels::conv::{CHUNK_WORK, Conv2d};
@@ -130,6 +130,7 @@ impl Kernel for Line<'_, f64> {
 #[inline(always)]
 unsafe fn add_up<F: Real, S: Lanes<F>>(s: S, line: &Line<'_, F>) {
     let inside = inner(line.taps, line.columns, line.step, &line.range);
+    let run = run(line.taps, line.step);
     let mut channel = 0;
     while channel < line.channels {
         let lanes = S::WIDTH.min(line.channels - channel);
@@ -137,20 +138,27 @@ unsafe fn add_up<F: Real, S: Lanes<F>>(s: S, line: &Line<'_, F>) {
         // SAFETY: inside, every tap of every pixel lies within the columns; the caller vouches for the rest.
         unsafe {
             while !taps.is_empty() {
-                let count = match taps.len() {
-                    TAPS.. => TAPS,
-                    3.. => 3,
+                let count = match (run, taps.len()) {
+                    (5, 10..) => 10,
+                    (5, _) => 5,
+                    (_, TAPS..) => TAPS,
+                    (_, 3..) => 3,
                     _ => 1,
                 };
                 let (some, rest) = taps.split_at(count);
-                match count {
-                    TAPS => sums::<F, S, TAPS>(s, line, some, channel, lanes, inside.clone()),
-                    3 => sums::<F, S, 3>(s, line, some, channel, lanes, inside.clone()),
+                taps = rest;
+                match (run, count) {
+                    (5, 10) => runs::<F, S, 2, 5>(s, line, some, channel, lanes),
+                    (5, _) => runs::<F, S, 1, 5>(s, line, some, channel, lanes),
+                    (3, TAPS) => runs::<F, S, 3, 3>(s, line, some, channel, lanes),
+                    (3, _) => runs::<F, S, 1, 3>(s, line, some, channel, lanes),
+                    (_, TAPS) => sums::<F, S, TAPS>(s, line, some, channel, lanes, inside.clone()),
+                    (_, 3) => sums::<F, S, 3>(s, line, some, channel, lanes, inside.clone()),
                     _ => sums::<F, S, 1>(s, line, some, channel, lanes, inside.clone()),
                 }
-                taps = rest;
             }
-            for j in (line.range.start..inside.start).chain(inside.end..line.range.end) {
+            let ends = (line.range.start..inside.start).chain(inside.end..line.range.end);
+            for j in ends.filter(|_| run == 1) {
                 for tap in line.taps {
                     if tap.sees(j, line.step, line.columns) {
                         let tap = std::slice::from_ref(tap);
@@ -211,6 +219,70 @@ unsafe fn sums<F: Real, S: Lanes<F>, const COUNT: usize>(
             let to = line.dw.wrapping_add(taps[t].weight + channel);
             let sum = s.plus(s.read_first(to, lanes), sums[t]);
             s.write_first(to, lanes, sum);
+        }
+    }
+}
+
+/// Adds the sums of `ROWS` runs of `RUN` taps over all pixels: what the taps of a run see is read once, and each tap takes the slope
+/// of the pixel that sees it there.
+///
+/// # Safety
+/// As [`Line::run`].
+#[inline(always)]
+unsafe fn runs<F: Real, S: Lanes<F>, const ROWS: usize, const RUN: usize>(
+    s: S,
+    line: &Line<'_, F>,
+    taps: &[Tap],
+    channel: usize,
+    lanes: usize,
+) {
+    let pixels = &line.range;
+    let column = taps[0].column + pixels.start as isize;
+    let zero = s.fill(F::ZERO);
+    let mut sums = [[zero; RUN]; ROWS];
+    let mut from = [line.x; ROWS];
+    for r in 0..ROWS {
+        from[r] = line
+            .x
+            .wrapping_offset(taps[r * RUN].from)
+            .wrapping_add(channel + pixels.start * line.channels);
+    }
+    let dy = line.dy.wrapping_add(pixels.start * line.channels + channel);
+    // The slopes of the pixels that see column p with each tap.
+    let mut slopes = [zero; RUN];
+    // SAFETY: as the caller vouches; each pixel has `lanes` channels from `channel` on.
+    unsafe {
+        for p in 0..pixels.len() + RUN - 1 {
+            for t in (1..RUN).rev() {
+                slopes[t] = slopes[t - 1];
+            }
+            let at = p * line.channels;
+            slopes[0] = match (p < pixels.len(), lanes == S::WIDTH) {
+                (true, true) => s.read(dy.wrapping_add(at)),
+                (true, false) => s.read_first(dy.wrapping_add(at), lanes),
+                (false, _) => zero,
+            };
+            if !(0..line.columns as isize).contains(&(column + p as isize)) {
+                continue;
+            }
+            for r in 0..ROWS {
+                let x = from[r].wrapping_add(at);
+                let x = if lanes == S::WIDTH {
+                    s.read(x)
+                } else {
+                    s.read_first(x, lanes)
+                };
+                for t in 0..RUN {
+                    sums[r][t] = s.times_plus(x, slopes[t], sums[r][t]);
+                }
+            }
+        }
+        for r in 0..ROWS {
+            for t in 0..RUN {
+                let to = line.dw.wrapping_add(taps[r * RUN + t].weight + channel);
+                let sum = s.plus(s.read_first(to, lanes), sums[r][t]);
+                s.write_first(to, lanes, sum);
+            }
         }
     }
 }
