@@ -11,7 +11,6 @@ mod peak;
 mod ten;
 
 use std::cell::Cell;
-use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
@@ -87,8 +86,7 @@ impl Trained {
             self.runner.input_mut(i).copy_from_slice(data);
         }
         self.runner.target_mut(0).copy_from_slice(&self.targets);
-        self.runner
-            .run(&AtomicBool::new(false), Duration::MAX, &|| {})
+        self.runner.run(&|| false)
     }
 }
 

@@ -5,8 +5,7 @@
 //! ```
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use lamina::Result;
 use lamina::graph::{Graph, GraphSpec, NodeSpec};
@@ -89,7 +88,6 @@ fn main() -> Result<()> {
     let mut runner = Runner::new(graph, 0)?;
     runner.set_training(training)?;
 
-    let never = AtomicBool::new(false);
     let mut pass = |purpose: Purpose, seed: u64, epoch: u64| -> Result<Vec<(String, Reading)>> {
         let (points, arms) = spirals(seed);
         let order = permutation(POINTS, 0, epoch)?;
@@ -109,7 +107,7 @@ fn main() -> Result<()> {
             for (place, &row) in runner.target_mut(0).iter_mut().zip(rows) {
                 *place = arms[row];
             }
-            runner.run(&never, Duration::MAX, &|| {})?;
+            runner.run(&|| false)?;
         }
         Ok(runner.training().map_or(Vec::new(), Training::results))
     };

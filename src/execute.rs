@@ -1,7 +1,5 @@
 //! Running a plan: the forward steps, and the way back.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use crate::arena::{Arena, Block};
 use crate::error::{Error, Result};
 use crate::graph::Graph;
@@ -12,7 +10,6 @@ use crate::plan::{BackwardStep, Plan, Step, WeightPlaces};
 use crate::real::Real;
 
 /// Everything one run of a plan works with.
-#[derive(Debug)]
 pub struct Execution<'a, F> {
     /// The structure.
     pub graph: &'a Graph<F>,
@@ -26,13 +23,13 @@ pub struct Execution<'a, F> {
     pub placed: &'a Placed<F>,
     /// The seed and the step that random numbers depend on.
     pub random: (u64, u64),
-    /// Set by another thread to stop.
-    pub cancel: &'a AtomicBool,
+    /// Whether to stop; asked between layers.
+    pub interrupted: &'a dyn Fn() -> bool,
 }
 
 impl<F: Real> Execution<'_, F> {
-    fn check_cancel(&self) -> Result<()> {
-        if self.cancel.load(Ordering::Relaxed) {
+    fn check_interrupt(&self) -> Result<()> {
+        if (self.interrupted)() {
             Err(Error::Interrupted)
         } else {
             Ok(())
@@ -60,7 +57,7 @@ impl<F: Real> Execution<'_, F> {
     pub fn forward(&mut self, weights: &[F]) -> Result<f64> {
         let mut penalty = 0.0;
         for i in 0..self.plan.steps.len() {
-            self.check_cancel()?;
+            self.check_interrupt()?;
             let step = &self.plan.steps[i];
             let node = &self.graph.nodes()[step.node];
             if let Some(half) = &step.forward {
@@ -94,7 +91,7 @@ impl<F: Real> Execution<'_, F> {
     /// Runs the way back; gradients of the outputs that the loss gives must be in place.
     pub fn backward(&mut self, weights: &[F], grads: &mut Arena<F>) -> Result<()> {
         for i in 0..self.plan.backward.len() {
-            self.check_cancel()?;
+            self.check_interrupt()?;
             match &self.plan.backward[i] {
                 BackwardStep::Layer { node: number, half } => {
                     let step = &self.plan.steps[*number];

@@ -1,17 +1,15 @@
 //! The one room that knows rayon: our own pool, loops over fixed chunks and reductions in index order.
 //!
 //! Chunks depend on sizes alone and partial results are combined in index order, so the bits of a result do not depend
-//! on the number of threads. A whole training step enters the pool once with [`install`], on one of its threads; the others
-//! join a team that works on its loops as long as the step lasts. Everywhere else loops run serially, over the same
-//! chunks: tiny work never pays for waking the pool (12-17 us from outside).
+//! on the number of threads. A whole training step runs inside [`install`] on the thread that asks for it; the threads of the
+//! pool help with its loops. Everywhere else loops run serially, over the same chunks: tiny work wakes nobody.
 //!
 //! A forked child finds a pool whose threads do not exist (rayon-rs/rayon#708): the process id is kept beside the pool,
 //! and a child leaks the old one, because joining it would hang, and makes its own.
 
-use std::cell::Cell;
 use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, TryLockError};
 use std::time::{Duration, Instant};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
@@ -39,20 +37,20 @@ const PATIENCE: Duration = Duration::from_millis(20);
 static REQUESTED: AtomicUsize = AtomicUsize::new(0);
 /// The number found in the environment or the machine; 0 = not looked up yet.
 static FOUND: AtomicUsize = AtomicUsize::new(0);
-/// Work that no thread of the pool has begun on.
-static QUEUED: AtomicUsize = AtomicUsize::new(0);
-static POOL: Mutex<Option<Pool>> = Mutex::new(None);
+static POOL: Mutex<Option<Arc<Pool>>> = Mutex::new(None);
 
-thread_local! {
-    /// Whether this thread is a worker of our pool.
-    static IS_WORKER: Cell<bool> = const { Cell::new(false) };
-}
-
-#[derive(Clone)]
+/// Threads that help whoever leads their team.
 struct Pool {
     process: u32,
     threads: usize,
-    workers: Arc<ThreadPool>,
+    team: Arc<Team>,
+    helpers: ThreadPool,
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.team.retire();
+    }
 }
 
 /// The number of threads that work is spread over: [`set_num_threads`], else the environment, else the cores that CPU
@@ -136,158 +134,51 @@ fn cores() -> usize {
     allowed.min(num_cpus::get()).clamp(1, MAX_THREADS)
 }
 
-/// Runs `work` inside the pool, where the loops of this module spread over its threads.
+/// Runs `work` on the calling thread; the threads of the pool help with its loops, as far as there are cores for them.
 ///
-/// With one thread, on a thread that is inside already, and where no thread can be started, `work` runs at once on the
-/// calling thread; the numbers are the same. Denormals are flushed while it runs, and the caller's mode is restored.
+/// With one thread, where another thread has the pool, and where no thread can be started, it runs alone; the numbers are
+/// the same. Denormals are flushed while it runs, and the caller's mode is restored. Nothing is allocated while the helpers
+/// stay, which is some time after the last work.
 ///
 /// # Panics
 /// A panic of `work`, on whichever thread, is raised again on the caller; the pool stays usable.
-pub fn install<R: Send>(work: impl FnOnce() -> R + Send) -> R {
-    let threads = num_threads();
-    if threads > 1
-        && !is_inside()
-        && let Some(workers) = workers(threads)
-    {
-        let queue = Queue::enter();
-        return workers.install(|| with_team(threads, queue, work));
-    }
-    serial(work)
-}
-
-/// Like [`install`], but the calling thread, which waits for the pool, calls `watch` every `interval`: for signals, which only
-/// the main thread can see. Where `work` runs on the calling thread itself, `watch` is not called.
-///
-/// # Panics
-/// As [`install`].
-pub fn install_watched<R: Send>(
-    work: impl FnOnce() -> R + Send,
-    interval: Duration,
-    watch: &dyn Fn(),
-) -> R {
-    let threads = num_threads();
-    let workers = if threads > 1 && !is_inside() {
-        workers(threads)
-    } else {
-        None
-    };
-    let Some(workers) = workers else {
-        return serial(work);
-    };
-    let (result, done) = (Mutex::new(None), Condvar::new());
-    let queue = Queue::enter();
-    workers.in_place_scope(|scope| {
-        scope.spawn(|_| {
-            let _announce = Announce {
-                result: &result,
-                done: &done,
-            };
-            let value = with_team(threads, queue, work);
-            *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(Some(value));
-        });
-        let mut finished = result.lock().unwrap_or_else(PoisonError::into_inner);
-        while finished.is_none() {
-            let (guard, timeout) = done
-                .wait_timeout(finished, interval)
-                .unwrap_or_else(PoisonError::into_inner);
-            finished = guard;
-            if timeout.timed_out() && finished.is_none() {
-                drop(finished);
-                watch();
-                finished = result.lock().unwrap_or_else(PoisonError::into_inner);
-            }
-        }
-    });
-    // A panic of `work` has been raised again by the scope, so the value is there.
-    result
-        .into_inner()
-        .unwrap_or_else(PoisonError::into_inner)
-        .flatten()
-        .expect("the work has ended well")
-}
-
-/// Work that waits for a thread of the pool to begin on it.
-struct Queue;
-
-impl Queue {
-    fn enter() -> Self {
-        QUEUED.fetch_add(1, Ordering::Relaxed);
-        Self
-    }
-}
-
-impl Drop for Queue {
-    fn drop(&mut self) {
-        QUEUED.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// Runs `work`, which has come through the queue, as the leader of a team of the pool's other threads, as far as there are
-/// cores for them. They leave when other work waits for a thread.
-fn with_team<R: Send>(threads: usize, queue: Queue, work: impl FnOnce() -> R + Send) -> R {
-    fn lead(team: &Team, helpers: usize, work: &mut (dyn FnMut() + Send)) {
-        match helpers {
-            0 => team.lead(work),
-            _ => {
-                let help = || team.help(|| QUEUED.load(Ordering::Relaxed) > 0);
-                rayon::join(|| lead(team, helpers - 1, work), help);
-            }
-        }
-    }
+pub fn install<R>(work: impl FnOnce() -> R) -> R {
     static CORES: OnceLock<usize> = OnceLock::new();
-    drop(queue);
-    let size = threads.min(*CORES.get_or_init(cores));
-    let (mut work, mut result) = (Some(work), None);
-    lead(&Team::new(size), size - 1, &mut || {
-        result = work.take().map(|work| work());
-    });
-    result.expect("the leader runs the work once")
+    let threads = num_threads().min(*CORES.get_or_init(cores));
+    let _flush = FlushDenormals::enter();
+    let Some(pool) = (threads > 1).then(|| pool(threads)).flatten() else {
+        return work();
+    };
+    let call = |member| {
+        let team = Arc::clone(&pool.team);
+        pool.helpers.spawn(move || team.help(member));
+    };
+    pool.team.lead(call, work)
 }
 
-/// Tells the waiting thread that the work has ended, well or by a panic.
-struct Announce<'a, R> {
-    result: &'a Mutex<Option<Option<R>>>,
-    done: &'a Condvar,
-}
-
-impl<R> Drop for Announce<'_, R> {
-    fn drop(&mut self) {
-        self.result
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get_or_insert(None);
-        self.done.notify_one();
-    }
-}
-
-/// Runs `work` on the calling thread with denormals flushed: the way for work too small to wake the pool.
+/// Runs `work` on the calling thread alone with denormals flushed: the way for work too small to wake anybody.
 pub fn serial<R>(work: impl FnOnce() -> R) -> R {
     let _flush = FlushDenormals::enter();
     work()
 }
 
-/// Whether the calling thread is a worker of the pool, so that loops spread over all of them.
-pub fn is_inside() -> bool {
-    IS_WORKER.get()
-}
-
-/// The pool of this process with this many threads; `None` if it cannot be had.
-fn workers(threads: usize) -> Option<Arc<ThreadPool>> {
+/// The pool of this process for this many threads; `None` if it cannot be had.
+fn pool(threads: usize) -> Option<Arc<Pool>> {
     let process = std::process::id();
     let asked = Instant::now();
     let mut slot = loop {
         match POOL.try_lock() {
             Ok(slot) => break slot,
-            Err(std::sync::TryLockError::Poisoned(slot)) => break slot.into_inner(),
+            Err(TryLockError::Poisoned(slot)) => break slot.into_inner(),
             // The lock is held for nanoseconds but while threads start. A holder that does not come back was lost in a
             // fork: serial work gives the same numbers.
-            Err(std::sync::TryLockError::WouldBlock) if asked.elapsed() > PATIENCE => return None,
-            Err(std::sync::TryLockError::WouldBlock) => std::thread::yield_now(),
+            Err(TryLockError::WouldBlock) if asked.elapsed() > PATIENCE => return None,
+            Err(TryLockError::WouldBlock) => std::thread::yield_now(),
         }
     };
     match &*slot {
         Some(pool) if pool.process == process && pool.threads == threads => {
-            return Some(pool.workers.clone());
+            return Some(Arc::clone(pool));
         }
         _ => {}
     }
@@ -296,26 +187,21 @@ fn workers(threads: usize) -> Option<Arc<ThreadPool>> {
     {
         std::mem::forget(old);
     }
-    let workers = Arc::new(build(threads)?);
-    *slot = Some(Pool {
+    let helpers = ThreadPoolBuilder::new()
+        .num_threads(threads - 1)
+        .thread_name(|i| format!("lamina-{}", i + 1))
+        // Never dropped: a helper does nothing but our work as long as it lives.
+        .start_handler(|_| std::mem::forget(FlushDenormals::enter()))
+        .build()
+        .ok()?;
+    let pool = Arc::new(Pool {
         process,
         threads,
-        workers: workers.clone(),
+        team: Arc::new(Team::new(threads)),
+        helpers,
     });
-    Some(workers)
-}
-
-fn build(threads: usize) -> Option<ThreadPool> {
-    ThreadPoolBuilder::new()
-        .num_threads(threads)
-        .thread_name(|i| format!("lamina-{i}"))
-        .start_handler(|_| {
-            IS_WORKER.set(true);
-            // Never dropped: a worker does nothing but our work as long as it lives.
-            std::mem::forget(FlushDenormals::enter());
-        })
-        .build()
-        .ok()
+    *slot = Some(Arc::clone(&pool));
+    Some(pool)
 }
 
 /// The `index`-th chunk of `0..total`.

@@ -5,8 +5,6 @@
 //! for the data, and [`Runner::run`] does the work. Nothing is allocated once the sizes have been seen.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use crate::arena::{Arena, Block};
 use crate::error::{Error, Result};
@@ -20,8 +18,8 @@ use crate::plan::{OutputUse, Plan, Request};
 use crate::real::Real;
 use crate::training::Training;
 
-/// From so many multiply-adds on a step enters the thread pool; below, waking threads costs more than they bring.
-const POOL_COST: usize = 1 << 20;
+/// From so many multiply-adds in one layer on a step is shared with the pool; below, no loop is long enough to share.
+const POOL_COST: usize = 1 << 18;
 
 /// Plans kept for sizes that come again: full batches and the last one of training and of validation, for every length
 /// of ragged sequences.
@@ -249,26 +247,21 @@ impl<F: Real> Runner<F> {
         }
     }
 
-    /// Runs the step that was prepared. `cancel` ends it early with [`Error::Interrupted`] and the weights of before.
-    /// While the pool works, the calling thread calls `watch` every `interval`.
-    pub fn run(&mut self, cancel: &AtomicBool, interval: Duration, watch: &dyn Fn()) -> Result<()> {
-        self.run_part(Part::Whole, cancel, interval, watch)
+    /// Runs the step that was prepared, or ends with [`Error::Interrupted`] and the weights of before if it is `interrupted`: a
+    /// light step asks before it begins, a heavy one before each layer.
+    pub fn run(&mut self, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        self.run_part(Part::Whole, interrupted)
     }
 
     /// Runs the training step that was prepared as far as its outputs; [`finish`](Self::finish) ends it, with targets that may
     /// be filled in meanwhile. Preparing another step gives it up. The number is what tells it from others; None, and nothing
     /// done, if the optimizer runs steps several times.
-    pub fn begin(
-        &mut self,
-        cancel: &AtomicBool,
-        interval: Duration,
-        watch: &dyn Fn(),
-    ) -> Result<Option<u64>> {
+    pub fn begin(&mut self, interrupted: &dyn Fn() -> bool) -> Result<Option<u64>> {
         let training = self.training.as_ref().ok_or_else(not_compiled)?;
         if training.optimizer()?.searches() {
             return Ok(None);
         }
-        self.run_part(Part::Forward, cancel, interval, watch)?;
+        self.run_part(Part::Forward, interrupted)?;
         Ok(self.begun())
     }
 
@@ -281,41 +274,28 @@ impl<F: Real> Runner<F> {
     ///
     /// # Errors
     /// If there is none.
-    pub fn finish(
-        &mut self,
-        cancel: &AtomicBool,
-        interval: Duration,
-        watch: &dyn Fn(),
-    ) -> Result<()> {
+    pub fn finish(&mut self, interrupted: &dyn Fn() -> bool) -> Result<()> {
         let Some((_, penalty)) = self.begun.take() else {
             return Err(Error::config("a step that has begun", "none"));
         };
-        self.run_part(Part::Rest(penalty), cancel, interval, watch)
+        self.run_part(Part::Rest(penalty), interrupted)
     }
 
-    fn run_part(
-        &mut self,
-        part: Part,
-        cancel: &AtomicBool,
-        interval: Duration,
-        watch: &dyn Fn(),
-    ) -> Result<()> {
-        let heavy = self.current().is_some_and(|plan| plan.cost >= POOL_COST);
-        let step = || self.run_here(part, cancel, None);
-        if heavy {
-            parallel::install_watched(step, interval, watch)
-        } else {
-            parallel::serial(step)
+    fn run_part(&mut self, part: Part, interrupted: &dyn Fn() -> bool) -> Result<()> {
+        if self.current().is_some_and(|plan| plan.cost >= POOL_COST) {
+            return parallel::install(|| self.run_here(part, interrupted, None));
         }
+        let interrupted = interrupted();
+        parallel::serial(|| self.run_here(part, &|| interrupted, None))
     }
 
     fn run_here(
         &mut self,
         part: Part,
-        cancel: &AtomicBool,
+        interrupted: &dyn Fn() -> bool,
         cotangents: Option<&[Option<Vec<F>>]>,
     ) -> Result<()> {
-        while !self.attempt(part, cancel, cotangents)? {
+        while !self.attempt(part, interrupted, cotangents)? {
             self.follow_weights()?;
         }
         Ok(())
@@ -337,7 +317,7 @@ impl<F: Real> Runner<F> {
     fn attempt(
         &mut self,
         part: Part,
-        cancel: &AtomicBool,
+        interrupted: &dyn Fn() -> bool,
         cotangents: Option<&[Option<Vec<F>>]>,
     ) -> Result<bool> {
         let (Some(index), Some(placed)) = (self.current, &self.placed) else {
@@ -372,7 +352,7 @@ impl<F: Real> Runner<F> {
             states: &mut self.states,
             placed,
             random: (self.seed, self.step),
-            cancel,
+            interrupted,
         };
         match purpose {
             Purpose::Predict(_) | Purpose::Peek(_) => {
@@ -499,7 +479,7 @@ impl<F: Real> Runner<F> {
         training: bool,
     ) -> Result<Vec<(Vec<usize>, Vec<F>)>> {
         self.fill(Purpose::Predict(training), inputs)?;
-        self.run(&AtomicBool::new(false), Duration::MAX, &|| {})?;
+        self.run(&|| false)?;
         Ok(self.outputs())
     }
 
@@ -532,9 +512,7 @@ impl<F: Real> Runner<F> {
                 return Err(Error::shape(expected, cotangent.len().to_string()));
             }
         }
-        parallel::install(|| {
-            self.run_here(Part::Whole, &AtomicBool::new(false), Some(cotangents))
-        })?;
+        parallel::install(|| self.run_here(Part::Whole, &|| false, Some(cotangents)))?;
         let (Some(plan), Some(placed)) = (self.current(), &self.placed) else {
             return Ok(Gradients::default());
         };

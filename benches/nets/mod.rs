@@ -1,7 +1,6 @@
 //! Small graphs for the benches: a builder, and a layer alone whose two directions are timed apart.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use lamina::graph::{Graph, GraphSpec, NodeSpec};
@@ -114,9 +113,7 @@ impl Alone {
             .unwrap_or_else(|e| panic!("{e}"));
         self.runner.input_mut(0).copy_from_slice(&self.data);
         let start = clock();
-        self.runner
-            .run(&AtomicBool::new(false), Duration::MAX, &|| {})
-            .unwrap_or_else(|e| panic!("{e}"));
+        self.runner.run(&|| false).unwrap_or_else(|e| panic!("{e}"));
         clock() - start
     }
 }

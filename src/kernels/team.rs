@@ -1,9 +1,9 @@
 //! Hot fork and join: loops whose parts are shared out among threads that are awake.
 //!
-//! A training step is some hundred loops of tens of microseconds, and waking a thread for each costs as much again. So
-//! threads join a [`Team`] for the length of a step and look for the next loop: spinning first, then giving way to other
-//! processes, then asleep. Nobody waits for a thread that has not come: the leader takes all parts that are left, and waits
-//! only for parts that others have begun.
+//! A training step is some hundred loops of tens of microseconds, and waking a thread for each costs as much again. So the
+//! helpers of a [`Team`] look for the next loop after each: spinning first, then giving way to other processes, then asleep,
+//! and after a long sleep they leave. The leader is whichever thread has work; nobody waits for a thread that has not come:
+//! the leader takes all parts that are left, and waits only for parts that others have begun.
 //!
 //! Each member begins with its own share of the parts, the same one in every loop, so that it finds in its cache what it
 //! wrote before; then it helps the others. A loop inside a part runs on the thread that met it.
@@ -13,7 +13,7 @@ use std::cell::{Cell, UnsafeCell};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -23,11 +23,8 @@ const MAX_SHARES: usize = 16;
 const SPINS: u32 = 2000;
 /// Looks after which a thread, having given way in between for some 85 us, goes to sleep.
 const YIELDS_END: u32 = SPINS + 500;
-/// The longest sleep before the next look whether the team is to be left.
-const NAP: Duration = Duration::from_millis(5);
-
-/// The ticket of a team that has ended.
-const ENDED: usize = usize::MAX;
+/// The sleep after which a helper leaves.
+const LINGER: Duration = Duration::from_millis(100);
 
 thread_local! {
     /// The team that this thread leads; null if there is none, and inside a loop.
@@ -53,9 +50,14 @@ struct Share {
 
 /// Threads that work on the loops of one of them.
 pub(crate) struct Team {
-    size: usize,
-    /// Members that have come, the leader included.
-    members: AtomicUsize,
+    /// Which members have come or been called; the leader, member 0, always has.
+    here: Box<[AtomicBool]>,
+    /// Whether a thread leads.
+    led: AtomicBool,
+    /// Threads that wanted to lead meanwhile and work alone.
+    loners: AtomicUsize,
+    /// Whether the helpers are to leave for good.
+    retired: AtomicBool,
     /// Counts the beginnings and ends of loops: odd while one is open.
     ticket: AtomicUsize,
     /// Helpers that may be looking at the job.
@@ -71,13 +73,19 @@ pub(crate) struct Team {
 // SAFETY: `job` is written while the ticket is even and nobody is busy, and read only by those who are busy and have seen
 // the ticket odd after they said so; what it points to is `Sync` and outlives the open loop.
 unsafe impl Sync for Team {}
+// SAFETY: `job` is empty but while a loop is open, and the thread that opened it has a reference until then.
+unsafe impl Send for Team {}
 
 impl Team {
-    /// A team of up to `size` threads.
+    /// A team of up to `size` threads, the leader included.
     pub fn new(size: usize) -> Self {
         Self {
-            size,
-            members: AtomicUsize::new(1),
+            here: (0..size)
+                .map(|member| AtomicBool::new(member == 0))
+                .collect(),
+            led: AtomicBool::new(false),
+            loners: AtomicUsize::new(0),
+            retired: AtomicBool::new(false),
             ticket: AtomicUsize::new(0),
             busy: AtomicUsize::new(0),
             job: UnsafeCell::new(None),
@@ -89,29 +97,49 @@ impl Team {
         }
     }
 
-    /// Runs `work`, whose loops the team shares. The team ends with it.
-    pub fn lead<R>(&self, work: impl FnOnce() -> R) -> R {
-        struct End<'a>(&'a Team, *const Team);
-        impl Drop for End<'_> {
+    /// Runs `work` on this thread; its loops are shared by the team. `call` brings the helper of a number: its thread is to
+    /// run [`Team::help`]. If another thread leads the team, this one works alone, and a helper fewer takes part meanwhile:
+    /// its core is taken.
+    pub fn lead<R>(&self, call: impl Fn(usize), work: impl FnOnce() -> R) -> R {
+        struct Lead<'a>(&'a Team, *const Team);
+        impl Drop for Lead<'_> {
             fn drop(&mut self) {
                 LED.set(self.1);
-                self.0.announce(ENDED);
+                self.0.led.store(false, Ordering::Release);
             }
         }
-        let _end = End(self, LED.replace(self));
+        struct Alone<'a>(&'a Team);
+        impl Drop for Alone<'_> {
+            fn drop(&mut self) {
+                self.0.loners.fetch_sub(1, Ordering::Relaxed);
+            }
+        }
+        if LED.get() == ptr::from_ref(self) {
+            return work();
+        }
+        if self.led.swap(true, Ordering::Acquire) {
+            self.loners.fetch_add(1, Ordering::Relaxed);
+            let _alone = Alone(self);
+            return work();
+        }
+        let _lead = Lead(self, LED.replace(self));
+        self.wake();
+        for (member, here) in self.here.iter().enumerate() {
+            if !here.load(Ordering::Relaxed) {
+                here.store(true, Ordering::Relaxed);
+                call(member);
+            }
+        }
         work()
     }
 
-    /// Works on the leader's loops until the team ends or `leave` says so.
-    pub fn help(&self, leave: impl Fn() -> bool) {
-        let member = self.members.fetch_add(1, Ordering::Relaxed);
+    /// Works on the leaders' loops until the team retires or has no leader for long.
+    pub fn help(&self, member: usize) {
         let (mut done, mut idle) = (0, 0);
-        loop {
+        while !self.retired.load(Ordering::Relaxed) {
             let ticket = self.ticket.load(Ordering::SeqCst);
-            if ticket == ENDED || leave() {
-                return;
-            }
-            if ticket % 2 == 1 && ticket != done {
+            let invited = member + self.loners.load(Ordering::Relaxed) < self.here.len();
+            if ticket % 2 == 1 && ticket != done && invited {
                 self.busy.fetch_add(1, Ordering::SeqCst);
                 // Only now is it sure that the leader waits for us, if the loop is still open.
                 if self.ticket.load(Ordering::SeqCst) == ticket
@@ -128,26 +156,38 @@ impl Team {
             match idle {
                 ..SPINS => std::hint::spin_loop(),
                 SPINS..YIELDS_END => std::thread::yield_now(),
-                _ => self.sleep(ticket),
+                _ if self.sleep(ticket) => idle = 0,
+                _ => break,
             }
         }
+        self.here[member].store(false, Ordering::Relaxed);
     }
 
-    fn sleep(&self, ticket: usize) {
+    /// Sleeps until somebody calls; false if nobody has for long.
+    fn sleep(&self, ticket: usize) -> bool {
         let bed = self.bed.lock().unwrap_or_else(PoisonError::into_inner);
         self.sleepers.fetch_add(1, Ordering::SeqCst);
-        if self.ticket.load(Ordering::SeqCst) == ticket {
-            drop(self.alarm.wait_timeout(bed, NAP));
+        let mut called = true;
+        if self.ticket.load(Ordering::SeqCst) == ticket && !self.retired.load(Ordering::SeqCst) {
+            let slept = self.alarm.wait_timeout(bed, LINGER);
+            let (_bed, slept) = slept.unwrap_or_else(PoisonError::into_inner);
+            called = !slept.timed_out() || self.led.load(Ordering::Relaxed);
         }
         self.sleepers.fetch_sub(1, Ordering::SeqCst);
+        called
     }
 
-    fn announce(&self, ticket: usize) {
-        self.ticket.store(ticket, Ordering::SeqCst);
+    fn wake(&self) {
         if self.sleepers.load(Ordering::SeqCst) > 0 {
             drop(self.bed.lock().unwrap_or_else(PoisonError::into_inner));
             self.alarm.notify_all();
         }
+    }
+
+    /// Sends the helpers away.
+    pub fn retire(&self) {
+        self.retired.store(true, Ordering::SeqCst);
+        self.wake();
     }
 
     /// Calls `work` for each part, on all members; by the leader alone, outside of a loop.
@@ -168,20 +208,21 @@ impl Team {
                 LED.set(self.0);
             }
         }
-        let shares = self.size.min(MAX_SHARES).min(parts);
+        let shares = self.here.len().min(MAX_SHARES).min(parts);
         for (i, share) in self.shares[..shares].iter().enumerate() {
             share.next.store(parts * i / shares, Ordering::Relaxed);
             share.end.store(parts * (i + 1) / shares, Ordering::Relaxed);
         }
         let open = self.ticket.load(Ordering::Relaxed) + 1;
-        debug_assert!(open % 2 == 1 && self.busy.load(Ordering::Relaxed) < self.size);
+        debug_assert!(open % 2 == 1 && self.busy.load(Ordering::Relaxed) < self.here.len());
         // SAFETY: the pointer is used while the loop is open, and `Close` does not let us go before it is closed.
         let work = unsafe { std::mem::transmute::<*const Work<'_>, *const Work<'static>>(work) };
         // SAFETY: the last loop is closed, so nobody looks at the job.
         unsafe { *self.job.get() = Some(Job { work, shares }) };
         LED.set(ptr::null());
         let close = Close(self, open + 1);
-        self.announce(open);
+        self.ticket.store(open, Ordering::SeqCst);
+        self.wake();
         self.work_off(0);
         drop(close);
         let panic = self
@@ -314,10 +355,13 @@ mod tests {
     fn led<R>(helpers: usize, work: impl FnOnce() -> R) -> R {
         let team = Team::new(helpers + 1);
         thread::scope(|scope| {
-            for _ in 0..helpers {
-                scope.spawn(|| team.help(|| false));
-            }
-            team.lead(work)
+            let called = |member| {
+                let team = &team;
+                scope.spawn(move || team.help(member));
+            };
+            let result = team.lead(called, work);
+            team.retire();
+            result
         })
     }
 
@@ -381,10 +425,46 @@ mod tests {
     }
 
     #[test]
-    fn helpers_leave_when_they_are_asked_to() {
+    fn helpers_are_called_once_and_leave_when_nobody_leads_for_long() {
         let team = Team::new(2);
-        team.help(|| true);
-        team.lead(|| for_each_part(9, |_| ()));
-        team.help(|| false); // it has ended
+        let calls = AtomicU64::new(0);
+        thread::scope(|scope| {
+            let lead = || {
+                let call = |member| {
+                    calls.fetch_add(1, Ordering::Relaxed);
+                    let team = &team;
+                    scope.spawn(move || team.help(member));
+                };
+                team.lead(call, || for_each_part(9, |_| ()));
+            };
+            lead();
+            lead();
+            assert_eq!(calls.load(Ordering::Relaxed), 1);
+            while team.here[1].load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            lead();
+            assert_eq!(calls.load(Ordering::Relaxed), 2);
+            team.retire();
+        });
+    }
+
+    #[test]
+    fn who_finds_the_team_led_works_alone() {
+        let team = Team::new(2);
+        let call = |_| ();
+        team.lead(call, || {
+            assert!(leads());
+            team.lead(call, || assert!(leads())); // its own leader
+            thread::scope(|scope| {
+                scope.spawn(|| {
+                    team.lead(call, || {
+                        assert!(!leads());
+                        assert_eq!(team.loners.load(Ordering::Relaxed), 1);
+                    });
+                });
+            });
+        });
+        assert_eq!(team.loners.load(Ordering::Relaxed), 0);
     }
 }

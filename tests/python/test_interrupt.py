@@ -110,3 +110,46 @@ def test_predict_ends_before_its_rows_do():
     model = wide_model()
     interrupted(lambda callbacks: model.predict(x, verbose=0, callbacks=callbacks))
     assert model.predict(x[:5], verbose=0).shape == (5, 1)
+
+
+def alarmed(handler, work):
+    """Run `work`, with `handler` called for a signal every 0.06 s."""
+    before = signal.signal(signal.SIGALRM, lambda *_: handler())
+    signal.setitimer(signal.ITIMER_REAL, 0.06, 0.06)
+    try:
+        work()
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def test_a_signal_handler_may_use_weights_between_steps():
+    x = np.random.default_rng(0).standard_normal((200_000, 64), dtype=np.float32)
+    model = wide_model()
+    seen = []
+
+    def look():
+        seen.append((model.get_weights(), model.predict_on_batch(x[:2])))
+
+    alarmed(look, lambda: model.fit(x, x[:, 0], 32, verbose=0))
+    assert seen
+    assert model.optimizer.iterations == 200_000 // 32
+
+
+@pytest.mark.parametrize("rows", [32, 40_000])
+def test_a_signal_handler_that_trains_the_model_in_training_is_refused(rows):
+    x = np.random.default_rng(0).standard_normal((200_000, 64), dtype=np.float32)
+    model = wide_model()
+    trained, refused = [], []
+
+    def train():
+        # Before the first step and after the last one nothing is held.
+        try:
+            trained.append(model.train_on_batch(x[:8], x[:8, 0]))
+        except RuntimeError as error:
+            refused.append(str(error))
+
+    alarmed(train, lambda: model.fit(x, x[:, 0], rows, verbose=0))
+    assert refused
+    assert all("in the middle of a step; let it set a flag" in text for text in refused)
+    assert model.optimizer.iterations == 200_000 // rows + len(trained)

@@ -7,8 +7,6 @@ mod rooms;
 mod training;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
-use std::time::Duration;
 
 use lamina::graph::{Graph, GraphSpec};
 use lamina::named_layer::NamedLayer;
@@ -68,7 +66,7 @@ fn step<F: Real>(
     runner.prepare(purpose, &sizes)?;
     runner.input_mut(0).copy_from_slice(input.1);
     runner.target_mut(0).copy_from_slice(target.1);
-    runner.run(&AtomicBool::new(false), Duration::MAX, &|| {})
+    runner.run(&|| false)
 }
 
 /// Compiles `runner` with this configuration.

@@ -165,7 +165,7 @@ impl<F: Number> Shared<F> {
         let outputs = self.with(py, |core| {
             let mut sizes = columns.sizes();
             columns.fill(core, Purpose::Train, &mut sizes, None, (0, rows))?;
-            let begun = Watch::new().over(|cancel, wait, look| core.begin(cancel, wait, look))?;
+            let begun = Watch::new().over(|interrupted| core.begin(interrupted))?;
             Ok(begun.map(|number| (number, core.begun_outputs())))
         })?;
         let Some((number, outputs)) = outputs else {
@@ -201,7 +201,7 @@ impl<F: Number> Shared<F> {
                     None => Ok(()),
                 })
             })?;
-            Watch::new().over(|cancel, wait, look| core.finish(cancel, wait, look))?;
+            Watch::new().over(|interrupted| core.finish(interrupted))?;
             Ok(true)
         })
     }

@@ -1,69 +1,61 @@
 //! Signals while the engine works: only Python's main thread sees them, and only when it asks.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
 use pyo3::prelude::*;
 
 use super::super::arrays::Number;
+use super::super::enter::{Moment, handle_signals};
 use crate::runner::Runner as Core;
 
-/// How often signals are looked for while a step runs.
-const WATCH: Duration = Duration::from_millis(50);
+/// How often signals are looked for between steps.
+const BETWEEN: Duration = Duration::from_millis(50);
+/// How often they are looked for within a step. Longer: handlers may do more between steps.
+const WITHIN: Duration = Duration::from_millis(200);
 
-/// Looks for signals, at most every [`WATCH`]; what Python raises ends the work.
+/// Looks for signals now and then; what Python raises ends the work.
 #[derive(Debug)]
 pub struct Watch {
-    cancel: AtomicBool,
-    last: Mutex<Instant>,
-    raised: Mutex<Option<PyErr>>,
+    last: Cell<Instant>,
+    raised: RefCell<Option<PyErr>>,
 }
 
 impl Watch {
     /// Starts looking.
     pub fn new() -> Self {
         Self {
-            cancel: AtomicBool::new(false),
-            last: Mutex::new(Instant::now()),
-            raised: Mutex::new(None),
+            last: Cell::new(Instant::now()),
+            raised: RefCell::new(None),
         }
     }
 
-    fn look(&self) {
-        if let Ok(mut last) = self.last.lock() {
-            if last.elapsed() < WATCH {
-                return;
+    /// Whether Python has raised something.
+    fn look(&self, moment: Moment, every: Duration) -> bool {
+        if self.last.get().elapsed() >= every {
+            if let Err(raised) = Python::attach(|py| handle_signals(py, moment)) {
+                self.raised.replace(Some(raised));
             }
-            *last = Instant::now();
+            self.last.set(Instant::now());
         }
-        if let Err(raised) = Python::attach(|py| py.check_signals()) {
-            self.cancel.store(true, Ordering::Relaxed);
-            if let Ok(mut slot) = self.raised.lock() {
-                *slot = Some(raised);
-            }
-        }
+        self.raised.borrow().is_some()
     }
 
     /// Runs the prepared step of `core`.
     pub fn run<F: Number>(&self, core: &mut Core<F>) -> PyResult<()> {
-        self.over(|cancel, interval, look| core.run(cancel, interval, look))
+        self.over(|interrupted| core.run(interrupted))
     }
 
-    /// Calls `work`, which runs a step or a part of one, with what it needs to be watched.
+    /// Calls `work`, which runs a step or a part of one, with the question whether to stop.
     pub fn over<R>(
         &self,
-        work: impl FnOnce(&AtomicBool, Duration, &dyn Fn()) -> crate::error::Result<R>,
+        work: impl FnOnce(&dyn Fn() -> bool) -> crate::error::Result<R>,
     ) -> PyResult<R> {
-        let result = work(&self.cancel, WATCH, &|| self.look());
-        // Light steps run without a watch: look between them.
-        self.look();
-        match (
-            self.raised.lock().ok().and_then(|mut slot| slot.take()),
-            result,
-        ) {
-            (Some(raised), _) => Err(raised),
-            (None, result) => Ok(result?),
+        let result = work(&|| self.look(Moment::WithinStep, WITHIN));
+        self.look(Moment::BetweenSteps, BETWEEN);
+        match self.raised.take() {
+            Some(raised) => Err(raised),
+            None => Ok(result?),
         }
     }
 }
