@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 
+use super::row_map::RowMap;
 use super::tile::{Element, Finish, Left, MAX_ROWS, Segment, Tile};
 use crate::kernels::simd::{Isa, Kernel, Simd, dispatch};
 use crate::real::Real;
@@ -12,62 +13,12 @@ pub(super) const PANEL_ROWS: usize = 6;
 /// The most vectors in a strip of B.
 pub(super) const STRIP_VECTORS: usize = 4;
 
+/// The most vectors where C has one row: fewer sums under way do not hide the latency of an addition, and longer runs of B come
+/// faster from memory.
+const ROW_VECTORS: usize = 8;
+
 /// Longest run of k in one pass of [`Block::run_deep`].
 const MAX_DEEP: usize = 1024;
-
-/// Where the rows of A begin: `line` rows that are `step` apart, then the next line, `lines` of them in a plane. The pixels
-/// that a convolution looks at, image after image, are such rows.
-#[derive(Clone, Copy)]
-pub(crate) struct RowMap {
-    /// From one row to the next in its line.
-    pub step: usize,
-    /// Rows in a line.
-    pub line: usize,
-    /// From one line to the next.
-    pub line_step: usize,
-    /// Lines in a plane.
-    pub lines: usize,
-    /// From one plane to the next.
-    pub plane_step: usize,
-}
-
-impl RowMap {
-    /// Rows that are `step` apart.
-    pub fn strided(step: usize) -> Self {
-        Self {
-            step,
-            line: usize::MAX,
-            line_step: 0,
-            lines: usize::MAX,
-            plane_step: 0,
-        }
-    }
-
-    /// Where `starts.len()` rows from `row` on begin.
-    #[inline(always)]
-    fn starts<F>(&self, first: *const F, row: usize, starts: &mut [*const F]) {
-        if self.line == usize::MAX {
-            for (i, start) in starts.iter_mut().enumerate() {
-                *start = first.wrapping_add((row + i) * self.step);
-            }
-            return;
-        }
-        let (mut line, mut place) = (row / self.line, row % self.line);
-        let mut plane = line / self.lines;
-        line %= self.lines;
-        for start in starts {
-            *start = first
-                .wrapping_add(plane * self.plane_step + line * self.line_step + place * self.step);
-            place += 1;
-            if place == self.line {
-                (line, place) = (line + 1, 0);
-                if line == self.lines {
-                    (plane, line) = (plane + 1, 0);
-                }
-            }
-        }
-    }
-}
 
 /// A of a block.
 #[derive(Clone, Copy)]
@@ -229,7 +180,7 @@ impl<F: Element> Kernel for Task<'_, F> {
         let mut first = 0;
         // Columns outside, rows inside: a strip of B stays in the cache while the rows of A pass by.
         while first < vectors {
-            let taken = strip(S::ISA, vectors - first);
+            let taken = strip(S::ISA, block.rows, vectors - first);
             let columns = (taken * width).min(block.columns - first * width);
             rows(
                 s,
@@ -251,8 +202,9 @@ const fn is_wide<S: Simd>() -> bool {
 /// Vectors in the next strip of columns, of `left` vectors that are left: as wide as the registers allow, but 3 + 2 for 5,
 /// because a single vector leaves too few sums under way to hide the latency of an addition.
 #[inline(always)]
-fn strip(isa: Isa, left: usize) -> usize {
+fn strip(isa: Isa, rows: usize, left: usize) -> usize {
     match (isa, left) {
+        (Isa::Avx512, ROW_VECTORS..) if rows == 1 => ROW_VECTORS,
         (Isa::Avx512, 5) => 3,
         (Isa::Avx512, _) => left.min(STRIP_VECTORS),
         _ => 1,
@@ -292,11 +244,7 @@ fn rows<F: Element, S: Simd>(
             _ => 1,
         };
         let a = match block.a {
-            BlockA::Rows { first, map } => {
-                let mut starts = [first; MAX_ROWS];
-                map.starts(first, row, &mut starts[..taken]);
-                Left::Rows(starts)
-            }
+            BlockA::Rows { first, map } => Left::Rows { first, map, row },
             BlockA::Columns { first, step } => Left::Columns {
                 first: first.wrapping_add(row),
                 step,
@@ -346,6 +294,7 @@ fn rows<F: Element, S: Simd>(
                     1 => by_rows::<F, S, 1>(s, taken, &tile),
                     2 => by_rows::<F, S, 2>(s, taken, &tile),
                     3 => by_rows::<F, S, 3>(s, taken, &tile),
+                    ROW_VECTORS => F::tile::<S, 1, ROW_VECTORS, false>(s, &tile),
                     _ => by_rows::<F, S, 4>(s, taken, &tile),
                 }
             } else {

@@ -13,17 +13,21 @@
 
 mod block;
 mod pack;
+mod row_map;
 mod tile;
+mod transpose;
 
-pub(crate) use block::{Block, BlockA, BlockB, RowMap};
+pub(crate) use block::{Block, BlockA, BlockB};
 pub use pack::{PackedB, pack_b};
 pub(crate) use pack::{pack_panel, pack_strip};
+pub(crate) use row_map::RowMap;
 pub(crate) use tile::Segment;
 
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
 use crate::real::Real;
 use block::PANEL_ROWS;
+use transpose::transpose;
 
 /// Columns in a vector of 64 bytes.
 pub(crate) const fn width<F>() -> usize {
@@ -36,6 +40,8 @@ const MAX_DEPTH: usize = 512;
 const SERIAL_WORK: usize = 1 << 19;
 /// Work of one piece at least.
 const CHUNK_WORK: usize = 1 << 20;
+/// Multiplications that take as long as reading a number of B from the second or third cache.
+const READING: usize = 16;
 /// Pieces at most.
 const MAX_CHUNKS: usize = 64;
 /// Rows of a piece are a multiple of this, so that all but the last tile are full.
@@ -51,8 +57,6 @@ const MAX_ELEMENTS_TO_PACK_B_WHOLE: usize = 1 << 18;
 const MIN_ROWS_FOR_A_STRIP: usize = 192;
 /// Elements of A from which packing it can pay.
 const MIN_ELEMENTS_TO_PACK_A: usize = 1 << 15;
-/// Elements of A that fill half of a second-level cache.
-const MANY_ELEMENTS_OF_A: usize = 1 << 17;
 /// Elements of A that are packed at a time.
 const MAX_ELEMENTS_OF_PACKED_A: usize = 1 << 21;
 
@@ -127,20 +131,28 @@ impl Gemm {
         self.m.saturating_mul(self.n).saturating_mul(self.k)
     }
 
-    /// Whether A, with rows `ld` apart, is packed: copying a number costs as much as using it for some 20 columns, and
-    /// tiles are faster for it by a twentieth, or by much more where k steps over rows that share a place in the cache.
-    fn packs_a<F>(&self, ld: usize) -> bool {
-        let strips = self.n / COLUMN_STEP;
-        let clashes = self.trans_a && (ld * size_of::<F>()).is_multiple_of(1024);
-        let elements = self.m.saturating_mul(self.k);
-        let wanted = match (clashes, self.trans_a) {
-            (true, _) => 2,
-            (false, true) => 4,
-            (false, false) if elements < MANY_ELEMENTS_OF_A => 8,
-            (false, false) => 3,
-        };
-        elements >= MIN_ELEMENTS_TO_PACK_A && strips >= wanted
+    /// [`Gemm::work`] in time: with few rows it takes as long to read B.
+    fn effort(&self) -> usize {
+        let rows = self.m.max(READING);
+        Self { m: rows, ..*self }.work()
     }
+
+    /// Whether A, with rows `ld` apart, is packed: not if it is stored as it is, because tiles find its rows as fast in place.
+    /// Transposed, copying a number costs as much as using it for some 20 columns, and tiles are faster for it by a
+    /// twentieth, or by much more where k steps over rows that share a place in the cache.
+    fn packs_a<F>(&self, ld: usize) -> bool {
+        let clashes = (ld * size_of::<F>()).is_multiple_of(1024);
+        let strips = self.n / COLUMN_STEP;
+        self.trans_a
+            && self.m.saturating_mul(self.k) >= MIN_ELEMENTS_TO_PACK_A
+            && strips >= if clashes { 2 } else { 4 }
+    }
+}
+
+/// Whether `C = A^T * B` is better computed as the transpose of `B^T * A`: the first of the two is packed, and the other
+/// read in strips, so the smaller one had better come first.
+fn is_better_turned<F: Real>(shape: Gemm, ld: usize, beta: F) -> bool {
+    !shape.trans_b && shape.packs_a::<F>(ld) && shape.m >= 2 * shape.n && beta == F::ZERO
 }
 
 /// A matrix in row-major order; row `i` begins at `i * ld`.
@@ -206,6 +218,12 @@ pub struct Epilogue<'a, F> {
     pub relu: bool,
 }
 
+impl<F> Epilogue<'_, F> {
+    fn is_nothing(&self) -> bool {
+        self.bias.is_none() && !self.relu
+    }
+}
+
 impl<F> Default for Epilogue<'_, F> {
     fn default() -> Self {
         Self {
@@ -252,6 +270,17 @@ pub fn gemm<F: Real>(
     }
     if m == 0 || n == 0 {
         return;
+    }
+    if let Operand::Plain(b) = b
+        && is_better_turned(shape, a.ld, beta)
+        && c.ld == n
+        && epilogue.is_nothing()
+    {
+        return with_scratch(m * n, |turned| {
+            let (a, to) = (Operand::Plain(a), MatrixMut::new(turned, m));
+            gemm(Gemm::tn(n, m, k), b, a, beta, to, epilogue);
+            transpose(Matrix::new(turned, m), n, &mut c.values[..m * n]);
+        });
     }
     let c = Output {
         first: c.values.as_mut_ptr(),
@@ -418,7 +447,7 @@ fn pack_rows<F: Real>(shape: Gemm, a: Matrix<'_, F>, b: &Right<'_, F>, c: &Outpu
         for row in (0..m).step_by(most) {
             let rows = most.min(m - row);
             let packed = &mut packed[..rows * k];
-            pack::pack_a(a, shape.trans_a, (row, rows), k, packed);
+            pack::pack_a(a, (row, rows), k, packed);
             let a = Left::Packed(packed.as_ptr(), row);
             spread(shape, &a, b, c, (row, rows));
         }
@@ -434,7 +463,7 @@ fn spread<F: Real>(
     (first, m): (usize, usize),
 ) {
     let Gemm { n, k, .. } = shape;
-    let wanted = match (Gemm { m, ..shape }).work() {
+    let wanted = match (Gemm { m, ..shape }).effort() {
         ..SERIAL_WORK => 1,
         work => (work / CHUNK_WORK).clamp(2, MAX_CHUNKS),
     };

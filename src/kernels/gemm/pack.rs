@@ -173,49 +173,29 @@ impl Kernel for PackStrip<'_> {
 /// Panels of A that one piece of packing work covers: 48 rows, so that whole cache lines of a transposed A are used.
 const PANELS: usize = 8;
 
-/// Packs `rows` rows of A from `first` on, over all of k, into panels of [`PANEL_ROWS`] rows (the last may have fewer).
+/// Packs `rows` rows of A from `first` on, over all of k, into panels of [`PANEL_ROWS`] rows (the last may have fewer). A is
+/// stored transposed.
 pub(super) fn pack_a<F: Real>(
     a: Matrix<'_, F>,
-    transposed: bool,
     (first, rows): (usize, usize),
     k: usize,
     packed: &mut [F],
 ) {
     debug_assert_eq!(packed.len(), rows * k);
     parallel::for_each_chunk_mut(packed, PANELS * PANEL_ROWS * k, |chunk, packed| {
-        let row = first + chunk * PANELS * PANEL_ROWS;
-        let from = &a.values[if transposed { row } else { row * a.ld }..];
+        let from = &a.values[first + chunk * PANELS * PANEL_ROWS..];
         let whole = packed.len() / (PANEL_ROWS * k);
         let (panels, rest) = packed.split_at_mut(whole * PANEL_ROWS * k);
         let (panels, _) = panels.as_chunks_mut::<PANEL_ROWS>();
-        if transposed {
-            for p in 0..k {
-                let (groups, _) = from[p * a.ld..][..whole * PANEL_ROWS].as_chunks::<PANEL_ROWS>();
-                for (i, group) in groups.iter().enumerate() {
-                    panels[i * k + p] = *group;
-                }
-            }
-        } else {
-            for (i, panel) in panels.chunks_exact_mut(k).enumerate() {
-                let row = |r: usize| &from[(i * PANEL_ROWS + r) * a.ld..][..k];
-                let rows: [&[F]; PANEL_ROWS] = std::array::from_fn(row);
-                for (p, to) in panel.iter_mut().enumerate() {
-                    for (to, row) in to.iter_mut().zip(rows) {
-                        *to = row[p];
-                    }
-                }
+        for p in 0..k {
+            let (groups, _) = from[p * a.ld..][..whole * PANEL_ROWS].as_chunks::<PANEL_ROWS>();
+            for (i, group) in groups.iter().enumerate() {
+                panels[i * k + p] = *group;
             }
         }
         let rows = rest.len() / k;
         for (p, to) in rest.chunks_exact_mut(rows.max(1)).enumerate() {
-            for (r, to) in to.iter_mut().enumerate() {
-                let row = whole * PANEL_ROWS + r;
-                *to = from[if transposed {
-                    p * a.ld + row
-                } else {
-                    row * a.ld + p
-                }];
-            }
+            to.copy_from_slice(&from[p * a.ld + whole * PANEL_ROWS..][..rows]);
         }
     });
 }

@@ -3,6 +3,7 @@
 //! Each element is `sum over p of a[i, p] * b[p, j]`, added with fused multiply-adds in the order of p, starting from 0. The
 //! order depends neither on the tile nor on the instruction set, so neither do the bits.
 
+use super::row_map::RowMap;
 use crate::kernels::simd::{Kernel, Lanes, Simd};
 use crate::real::Real;
 
@@ -15,8 +16,12 @@ pub(super) const MAX_ROWS: usize = 8;
 /// Where a tile finds A.
 #[derive(Clone, Copy)]
 pub(super) enum Left<F> {
-    /// Each row begins somewhere; within a segment k is contiguous.
-    Rows([*const F; MAX_ROWS]),
+    /// Rows from number `row` on begin where the map says; within a segment k is contiguous.
+    Rows {
+        first: *const F,
+        map: RowMap,
+        row: usize,
+    },
     /// Rows are neighbours; k moves by a step.
     Columns { first: *const F, step: usize },
 }
@@ -112,6 +117,7 @@ impl Element for f64 {
 /// # Safety
 /// As [`Element::tile`].
 #[inline(always)]
+#[expect(clippy::needless_range_loop)]
 unsafe fn multiply<
     F: Real,
     S: Lanes<F>,
@@ -136,11 +142,12 @@ unsafe fn multiply<
         },
     };
     match t.a {
-        Left::Rows(rows) => {
+        Left::Rows { first, map, row } => {
+            let rows: [_; ROWS] = map.starts(first, row);
             for &[start, len] in t.segments {
                 let mut starts = rows;
-                for start_of_row in &mut starts {
-                    *start_of_row = start_of_row.wrapping_add(start);
+                for i in 0..ROWS {
+                    starts[i] = starts[i].wrapping_add(start);
                 }
                 for p in 0..len {
                     let a = |i: usize| {
@@ -173,7 +180,7 @@ unsafe fn multiply<
         }
     }
     // SAFETY: the caller vouches for C and the bias.
-    unsafe { store(s, t, &sums) }
+    unsafe { store(s, t, sums) }
 }
 
 /// Where a segment finds B, and leaves its copy.
@@ -226,47 +233,62 @@ unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize, co
     }
 }
 
-/// Writes the tile through its [`Finish`].
+/// Writes the tile through its [`Finish`]: a small loop for each part of it, so that all are unrolled and the sums stay in
+/// registers.
 ///
 /// # Safety
 /// C and the bias are as [`Element::tile`] says.
 #[inline(always)]
+#[expect(clippy::needless_range_loop)]
 unsafe fn store<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize>(
     s: S,
     t: &Tile<'_, F>,
-    sums: &[[S::V; VECTORS]; ROWS],
+    mut sums: [[S::V; VECTORS]; ROWS],
 ) {
-    let (beta, zero) = (s.fill(t.finish.beta), s.fill(F::ZERO));
-    for v in 0..VECTORS {
-        let width = if v + 1 == VECTORS { t.last } else { S::WIDTH };
-        let at = v * S::WIDTH;
-        let bias = t.finish.bias.map(|bias| {
-            // SAFETY: the bias has a number for each of the tile's columns.
-            unsafe { s.read_first(bias.add(at), width) }
-        });
-        for (i, sums) in sums.iter().enumerate() {
-            let c = t.c.wrapping_add(i * t.ldc + at);
-            let mut sum = sums[v];
-            // SAFETY: row i of C has `width` numbers from here on.
-            unsafe {
-                if t.finish.beta != F::ZERO {
-                    let old = if width == S::WIDTH {
-                        s.read(c)
+    let is_whole = t.last == S::WIDTH;
+    let c = |i: usize, v: usize| t.c.wrapping_add(i * t.ldc + v * S::WIDTH);
+    if t.finish.beta != F::ZERO {
+        let beta = s.fill(t.finish.beta);
+        for i in 0..ROWS {
+            for v in 0..VECTORS {
+                // SAFETY: row i of C has the tile's columns.
+                let old = unsafe {
+                    if v + 1 < VECTORS || is_whole {
+                        s.read(c(i, v))
                     } else {
-                        s.read_first(c, width)
-                    };
-                    sum = s.times_plus(beta, old, sum);
-                }
-                if let Some(bias) = bias {
-                    sum = s.plus(sum, bias);
-                }
-                if t.finish.relu {
-                    sum = s.larger(zero, sum);
-                }
-                if width == S::WIDTH {
-                    s.write(c, sum);
+                        s.read_first(c(i, v), t.last)
+                    }
+                };
+                sums[i][v] = s.times_plus(beta, old, sums[i][v]);
+            }
+        }
+    }
+    if let Some(bias) = t.finish.bias {
+        for v in 0..VECTORS {
+            let width = if v + 1 < VECTORS { S::WIDTH } else { t.last };
+            // SAFETY: the bias has a number for each of the tile's columns.
+            let bias = unsafe { s.read_first(bias.add(v * S::WIDTH), width) };
+            for i in 0..ROWS {
+                sums[i][v] = s.plus(sums[i][v], bias);
+            }
+        }
+    }
+    if t.finish.relu {
+        let zero = s.fill(F::ZERO);
+        for i in 0..ROWS {
+            for v in 0..VECTORS {
+                sums[i][v] = s.larger(zero, sums[i][v]);
+            }
+        }
+    }
+    for i in 0..ROWS {
+        for v in 0..VECTORS {
+            // SAFETY: row i of C has the tile's columns.
+            unsafe {
+                if v + 1 < VECTORS || is_whole {
+                    s.write(c(i, v), sums[i][v]);
                 } else {
-                    s.write_first(c, width, sum);
+                    s.write_first(c(i, v), t.last, sums[i][v]);
                 }
             }
         }
