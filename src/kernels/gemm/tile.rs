@@ -129,6 +129,12 @@ unsafe fn multiply<
     t: &Tile<'_, F>,
 ) {
     debug_assert!(ROWS <= MAX_ROWS && (1..=S::WIDTH).contains(&t.last));
+    // C comes while the sums are made: after short ones every store would wait for memory.
+    for i in 0..ROWS {
+        for v in 0..VECTORS {
+            s.ask(t.c.wrapping_add(i * t.ldc + v * S::WIDTH));
+        }
+    }
     let mut sums = [[s.fill(F::ZERO); VECTORS]; ROWS];
     let mut b = Right {
         first: t.b,

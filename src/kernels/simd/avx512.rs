@@ -372,6 +372,10 @@ impl Lanes<f64> for Avx512 {
         unsafe { _mm512_mask_storeu_pd(to, first(n) as __mmask8, v) }
     }
     #[inline(always)]
+    fn ask(self, at: *const f64) {
+        Simd::prefetch(self, at.cast());
+    }
+    #[inline(always)]
     fn plus(self, a: __m512d, b: __m512d) -> __m512d {
         // SAFETY: the token proves the instructions.
         unsafe { _mm512_add_pd(a, b) }

@@ -33,6 +33,9 @@ pub trait Lanes<T>: Copy {
     /// # Safety
     /// `to` points to `min(n, WIDTH)` writable numbers.
     unsafe fn write_first(self, to: *mut T, n: usize, v: Self::V);
+    /// Asks for the cache line at `at`, which need not be readable.
+    #[inline(always)]
+    fn ask(self, _at: *const T) {}
     /// `a + b`
     fn plus(self, a: Self::V, b: Self::V) -> Self::V;
     /// `a * b + c`, rounded once
@@ -67,6 +70,10 @@ impl<S: Simd> Lanes<f32> for S {
     unsafe fn write_first(self, to: *mut f32, n: usize, v: S::F) {
         // SAFETY: the caller vouches for that many places.
         self.store_partial(unsafe { from_raw_parts_mut(to, n.min(LANES)) }, v);
+    }
+    #[inline(always)]
+    fn ask(self, at: *const f32) {
+        Simd::prefetch(self, at);
     }
     #[inline(always)]
     fn plus(self, a: S::F, b: S::F) -> S::F {
