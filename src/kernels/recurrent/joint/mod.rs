@@ -17,7 +17,7 @@ use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
 use crate::parallel;
 use crate::real::Real;
 use cells::{GruAfter, Lstm, Plan, Simple};
-use tile::{MAX_ROWS, Tile};
+use tile::{Tile, max_rows};
 
 /// Sums of a row in a tile, in vectors.
 const VECTORS: usize = 4;
@@ -401,7 +401,7 @@ impl<P: Plan> Kernel for Step<'_, '_, P> {
         for (row, place) in places.iter_mut().enumerate() {
             *place = rows.row::<P>(row, self.step);
         }
-        let tiles = count.div_ceil(MAX_ROWS);
+        let tiles = count.div_ceil(max_rows::<S>());
         let len = block_len::<P>(sizes);
         assert_eq!(rows.packed.len(), blocks::<P>(sizes) * len);
         for (block, packed) in rows.packed.chunks_exact(len).enumerate() {

@@ -7,7 +7,16 @@ use super::{Row, Sizes, VECTORS};
 use crate::kernels::simd::{Isa, Kernel, LANES, Lanes, Simd};
 
 /// The most rows of a tile: with four vectors they fill the registers of AVX-512.
-pub(super) const MAX_ROWS: usize = 6;
+const MAX_ROWS: usize = 6;
+
+/// The most rows of a tile on this level. The plain level, for the few machines without AVX2, has one kind of tile only: six
+/// kinds for each cell would be a fiftieth of the wheel.
+pub(super) const fn max_rows<S: Simd>() -> usize {
+    match S::ISA {
+        Isa::Scalar => 1,
+        _ => MAX_ROWS,
+    }
+}
 
 /// Rows of weights that are asked for ahead: a block does not stay in the first cache.
 const AHEAD: usize = 8;
@@ -45,6 +54,10 @@ impl<P: Plan> Tile<'_, P> {
     /// `packed` is a block, and the rows have all numbers of the sizes wherever the plan asks for them.
     #[inline(always)]
     pub(super) unsafe fn run<S: Simd>(self, s: S) {
+        debug_assert!(self.rows.len() <= max_rows::<S>());
+        if const { max_rows::<S>() == 1 } {
+            return s.vectorize(Task::<P, 1>(self));
+        }
         match self.rows.len() {
             1 => s.vectorize(Task::<P, 1>(self)),
             2 => s.vectorize(Task::<P, 2>(self)),
