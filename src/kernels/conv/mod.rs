@@ -119,6 +119,11 @@ impl Conv2d {
         self.kernel_len()
     }
 
+    /// Multiplications of the whole convolution.
+    fn work(&self) -> usize {
+        self.batch * self.output[0] * self.output[1] * self.pixel_work()
+    }
+
     /// Rows or columns of the image that `count` windows see.
     fn reach(&self, axis: usize, count: usize) -> usize {
         (count - 1) * self.strides[axis] + (self.kernel[axis] - 1) * self.dilation[axis] + 1

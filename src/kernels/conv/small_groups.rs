@@ -12,7 +12,7 @@
     reason = "adapters over arrays of vectors may stay calls, with every vector going through memory"
 )]
 
-use super::weights::{MAX_PARTIALS, MAX_PARTS, add_in_order};
+use super::weights::{add_in_order, cut};
 use super::window::{Band, Bands, Source};
 use super::{CHUNK_WORK, Conv2d, Shared};
 use crate::kernels::gemm::Epilogue;
@@ -117,13 +117,7 @@ pub(super) fn backward_data(conv: &Conv2d, dy: &[f32], kernel: &[f32], beta: f32
 /// [`super::backward_weights`] where [`Conv2d::has_small_groups`].
 pub(super) fn backward_weights(conv: &Conv2d, x: &[f32], dy: &[f32], beta: f32, dw: &mut [f32]) {
     let bands = Bands::new(conv.batch, conv.output, PIXELS);
-    let work = conv.batch * conv.output[0] * conv.output[1] * conv.pixel_work();
-    let parts = (work / CHUNK_WORK)
-        .min(MAX_PARTS)
-        .min(MAX_PARTIALS / dw.len())
-        .clamp(1, bands.count());
-    let chunk = bands.count().div_ceil(parts);
-    let parts = bands.count().div_ceil(chunk);
+    let (parts, chunk) = cut(bands.count(), conv.work(), dw.len());
     with_scratch(parts * dw.len(), |partials: &mut [f32]| {
         parallel::for_each_chunk_mut(partials, dw.len(), |index, partial| {
             partial.fill(0.0);

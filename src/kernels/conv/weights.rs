@@ -10,7 +10,7 @@ use crate::real::Real;
 /// Pixels that are summed over in one pass.
 const PIXELS: usize = 512;
 /// Parts of the sum at most.
-pub(super) const MAX_PARTS: usize = 16;
+const MAX_PARTS: usize = 16;
 /// Elements that all partial sums may take together.
 pub(super) const MAX_PARTIALS: usize = 1 << 22;
 
@@ -46,13 +46,7 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
         return by_channels::backward_weights(conv, x, dy, beta, dw);
     }
     let bands = Bands::new(conv.batch, conv.output, PIXELS);
-    let work = conv.batch * conv.output[0] * conv.output[1] * conv.pixel_work();
-    let parts = (work / CHUNK_WORK)
-        .min(MAX_PARTS)
-        .min(MAX_PARTIALS / dw.len())
-        .clamp(1, bands.count());
-    let chunk = bands.count().div_ceil(parts);
-    let parts = bands.count().div_ceil(chunk);
+    let (parts, chunk) = cut(bands.count(), conv.work(), dw.len());
     let room = Segments::room(conv.taps(), conv.group_channels());
     with_scratch(room, |list: &mut [Segment]| {
         let segments = conv.segments(bands.columns, list);
@@ -67,6 +61,17 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
             add_in_order(partials, beta, dw);
         });
     });
+}
+
+/// How a sum over `units`, which take `work` multiplications together, is cut: the number of parts, each with its own
+/// `weights` partial sums, and the units in each.
+pub(super) fn cut(units: usize, work: usize, weights: usize) -> (usize, usize) {
+    let parts = (work / CHUNK_WORK)
+        .min(MAX_PARTS)
+        .min(MAX_PARTIALS / weights)
+        .clamp(1, units);
+    let each = units.div_ceil(parts);
+    (units.div_ceil(each), each)
 }
 
 /// `dw = beta * dw + ` the sum of the partial sums.

@@ -5,8 +5,8 @@ use std::ops::Range;
 
 use super::line::{Tap, inner, run};
 use super::{for_each_line, with_repeated};
-use crate::kernels::conv::weights::{MAX_PARTIALS, MAX_PARTS, add_in_order};
-use crate::kernels::conv::{CHUNK_WORK, Conv2d};
+use crate::kernels::conv::Conv2d;
+use crate::kernels::conv::weights::{add_in_order, cut};
 use crate::kernels::scratch::with_scratch;
 use crate::kernels::simd::{Kernel, Lanes, Simd, dispatch};
 use crate::parallel;
@@ -24,12 +24,7 @@ pub(in super::super) fn backward_weights<F: Real>(
     dw: &mut [F],
 ) {
     let pixels = conv.batch * conv.output[0] * conv.output[1];
-    let parts = (pixels * conv.kernel_len() / CHUNK_WORK)
-        .min(MAX_PARTS)
-        .min(MAX_PARTIALS / dw.len())
-        .clamp(1, pixels);
-    let chunk = pixels.div_ceil(parts);
-    let parts = pixels.div_ceil(chunk);
+    let (parts, chunk) = cut(pixels, conv.work(), dw.len());
     with_repeated(conv, x, |x| {
         with_scratch(parts * dw.len(), |partials: &mut [F]| {
             parallel::for_each_chunk_mut(partials, dw.len(), |index, partial| {
