@@ -53,6 +53,9 @@ const MIN_ROWS_FOR_A_STRIP: usize = 192;
 /// Elements of A from which packing it can pay.
 const MIN_ELEMENTS_TO_PACK_A: usize = 1 << 15;
 
+/// Numbers that are packed in the time in which one of C is turned over.
+const TURNING: usize = 2;
+
 /// The sizes of a product and which operands are stored transposed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Gemm {
@@ -143,9 +146,16 @@ impl Gemm {
 }
 
 /// Whether `C = A^T * B` is better computed as the transpose of `B^T * A`: the first of the two is packed, and the other
-/// read in strips, so the smaller one had better come first.
+/// read in strips, so the smaller one had better come first, unless turning C, which goes through memory, takes longer than
+/// packing saves.
 fn is_better_turned<F: Real>(shape: Gemm, ld: usize, beta: F) -> bool {
-    !shape.trans_b && shape.packs_a::<F>(ld) && shape.m >= 2 * shape.n && beta == F::ZERO
+    let Gemm { m, n, k, .. } = shape;
+    let saves = m.saturating_sub(n).saturating_mul(k);
+    !shape.trans_b
+        && shape.packs_a::<F>(ld)
+        && m >= 2 * n
+        && saves >= TURNING.saturating_mul(m.saturating_mul(n))
+        && beta == F::ZERO
 }
 
 /// A matrix in row-major order; row `i` begins at `i * ld`.
