@@ -1,16 +1,21 @@
-//! Numbers dropped at random: drawn from a stream, the same ones again in the backward pass.
+//! Numbers dropped at random: drawn from a stream, and noted for the backward pass in a bit each, because drawing them again
+//! would take longer than all else.
 //!
 //! An element is dropped if its uniform number of `[0, 1)` lies below the rate, in either precision the same elements;
 //! what is kept is divided by `1 - rate`, so that the expectation stays.
 
 use crate::kernels::each::{each_row, each_with, each_with2};
 use crate::kernels::simd::{Kernel, LANES, Simd, dispatch};
-use crate::parallel::for_each_chunk_mut;
+use crate::parallel::{for_each_chunk_mut, for_each_chunk_mut2};
 use crate::real::Real;
 use crate::rng::{GROUP, MULTIPLIERS, ROUNDS, Stream, WEYL};
 
 /// Elements one chunk holds: whole groups of random numbers.
 const CHUNK: usize = 64 * GROUP;
+
+/// Elements whose bits are noted together: in 16 words of 32 bits, so that element `i` is bit `i / 16` of word `i % 16`.
+const NOTED: usize = 32 * LANES;
+const _: () = assert!(CHUNK.is_multiple_of(NOTED) && NOTED.is_multiple_of(GROUP));
 
 /// Bits of the uniform numbers that are compared.
 const BITS: u32 = 24;
@@ -29,27 +34,70 @@ impl Dropping {
         Self { stream, rate }
     }
 
-    /// `y = x / (1 - rate)` where kept, else 0; added to `y` if `accumulate`.
+    /// The numbers that [`Dropping::apply`] notes for `len` elements.
+    pub fn notes(len: usize) -> usize {
+        len.div_ceil(NOTED) * LANES
+    }
+
+    /// `y = x / (1 - rate)` where kept, else 0. Notes what was kept unless there is no room for `notes`.
     ///
     /// # Panics
-    /// If the lengths differ.
-    pub fn apply<F: Real>(&self, x: &[F], y: &mut [F], accumulate: bool) {
+    /// If the lengths differ, or there is some room for notes, but not as much as [`Dropping::notes`].
+    pub fn apply<F: Real>(&self, x: &[F], y: &mut [F], notes: &mut [F]) {
         assert_eq!(x.len(), y.len(), "an output for each input");
+        if notes.is_empty() {
+            return for_each_chunk_mut(y, CHUNK, |index, y| {
+                self.drop(index, Some(&x[index * CHUNK..][..y.len()]), y, &mut []);
+            });
+        }
+        let notes = (notes, CHUNK / NOTED * LANES);
+        for_each_chunk_mut2((y, CHUNK), notes, |index, y, notes| {
+            self.drop(index, Some(&x[index * CHUNK..][..y.len()]), y, notes);
+        });
+    }
+
+    /// [`Dropping::apply`] of the elements that were noted; added to `y` if `accumulate`.
+    ///
+    /// # Panics
+    /// If the lengths differ, or there are not as many notes as [`Dropping::notes`].
+    pub fn apply_noted<F: Real>(&self, notes: &[F], x: &[F], y: &mut [F], accumulate: bool) {
+        assert_eq!(x.len(), y.len(), "an output for each input");
+        assert_eq!(notes.len(), Self::notes(x.len()), "notes for each input");
+        let scale = 1.0 / (1.0 - self.rate);
         for_each_chunk_mut(y, CHUNK, |index, y| {
             let x = &x[index * CHUNK..][..y.len()];
-            self.drop(index, Some(x), y, accumulate);
+            let notes = &notes[index * (CHUNK / NOTED * LANES)..][..Self::notes(y.len())];
+            if let (Some(x), Some(notes)) = (F::as_f32(x), F::as_f32(notes))
+                && let Some(y) = F::as_f32_mut(y)
+            {
+                let scale = scale as f32;
+                return dispatch(NotedVectors {
+                    notes,
+                    scale,
+                    x,
+                    y,
+                    accumulate,
+                });
+            }
+            for (i, (y, &x)) in y.iter_mut().zip(x).enumerate() {
+                let note = notes[i / NOTED * LANES + i % LANES].f64() as u32;
+                let kept = note >> (i % NOTED / LANES) & 1 == 1;
+                let result = if kept { x * F::of(scale) } else { F::ZERO };
+                *y = if accumulate { *y + result } else { result };
+            }
         });
     }
 
     /// `factors = 1 / (1 - rate)` where kept, else 0.
     pub fn factors<F: Real>(&self, factors: &mut [F]) {
         for_each_chunk_mut(factors, CHUNK, |index, factors| {
-            self.drop(index, None, factors, false);
+            self.drop(index, None, factors, &mut []);
         });
     }
 
-    /// Chunk `index`; without `x` it is all ones.
-    fn drop<F: Real>(&self, index: usize, x: Option<&[F]>, y: &mut [F], accumulate: bool) {
+    /// Chunk `index`; without `x` it is all ones. Notes what is kept if there is room.
+    fn drop<F: Real>(&self, index: usize, x: Option<&[F]>, y: &mut [F], notes: &mut [F]) {
+        debug_assert!(notes.is_empty() || notes.len() == Self::notes(y.len()));
         let draw = Draw {
             stream: self.stream,
             first_group: (index * CHUNK / GROUP) as u64,
@@ -57,7 +105,7 @@ impl Dropping {
             threshold: (self.rate * f64::from(1 << BITS)).ceil() as u32,
         };
         let scale = 1.0 / (1.0 - self.rate);
-        if let Some(y) = F::as_f32_mut(y) {
+        if let (Some(y), Some(notes)) = (F::as_f32_mut(y), F::as_f32_mut(notes)) {
             let x = x.and_then(F::as_f32);
             let scale = scale as f32;
             return dispatch(Vectors {
@@ -65,7 +113,7 @@ impl Dropping {
                 scale,
                 x,
                 y,
-                accumulate,
+                notes,
             });
         }
         dispatch(Plain {
@@ -73,7 +121,7 @@ impl Dropping {
             scale: F::of(scale),
             x,
             y,
-            accumulate,
+            notes,
         });
     }
 }
@@ -92,7 +140,7 @@ struct Vectors<'a> {
     scale: f32,
     x: Option<&'a [f32]>,
     y: &'a mut [f32],
-    accumulate: bool,
+    notes: &'a mut [f32],
 }
 
 impl Kernel for Vectors<'_> {
@@ -104,22 +152,61 @@ impl Kernel for Vectors<'_> {
         // Both sides are below 2^24, so signs do not matter.
         let below = s.splat_i32(self.draw.threshold as i32 - 1);
         let scale = s.splat(self.scale);
-        for (group, y) in self.y.chunks_mut(GROUP).enumerate() {
-            let words = philox(
-                s,
-                self.draw.stream,
-                self.draw.first_group + group as u64,
-                lanes,
-            );
-            let x = self.x.map(|x| &x[group * GROUP..][..y.len()]);
-            for (word, y) in y.chunks_mut(LANES).enumerate() {
-                let kept = s.gt_i32(s.shr_u32(words[word], u32::BITS - BITS), below);
-                let x = match x {
-                    Some(x) => s.mul(s.load_partial(&x[word * LANES..][..y.len()]), scale),
-                    None => scale,
-                };
-                // An infinite or NaN element that is dropped is 0 too.
-                let mut result = s.select(kept, x, s.zero());
+        for (block, y) in self.y.chunks_mut(NOTED).enumerate() {
+            let x = self.x.map(|x| &x[block * NOTED..][..y.len()]);
+            let mut note = s.splat_i32(0);
+            for (group, y) in y.chunks_mut(GROUP).enumerate() {
+                let number = block * (NOTED / GROUP) + group;
+                let words = philox(
+                    s,
+                    self.draw.stream,
+                    self.draw.first_group + number as u64,
+                    lanes,
+                );
+                for (word, y) in y.chunks_mut(LANES).enumerate() {
+                    let place = group * (GROUP / LANES) + word;
+                    let kept = s.gt_i32(s.shr_u32(words[word], u32::BITS - BITS), below);
+                    let bit = s.floats(s.splat_i32(1 << place));
+                    note = s.or_i32(note, s.bits(s.select(kept, bit, s.zero())));
+                    let x = match x {
+                        Some(x) => s.mul(s.load_partial(&x[place * LANES..][..y.len()]), scale),
+                        None => scale,
+                    };
+                    // An infinite or NaN element that is dropped is 0 too.
+                    s.store_partial(y, s.select(kept, x, s.zero()));
+                }
+            }
+            if let Some(place) = self.notes.as_chunks_mut().0.get_mut(block) {
+                s.store(place, s.floats(note));
+            }
+        }
+    }
+}
+
+/// [`Dropping::apply_noted`] of a chunk of `f32`.
+struct NotedVectors<'a> {
+    notes: &'a [f32],
+    scale: f32,
+    x: &'a [f32],
+    y: &'a mut [f32],
+    accumulate: bool,
+}
+
+impl Kernel for NotedVectors<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<S: Simd>(self, s: S) {
+        let (notes, _) = self.notes.as_chunks();
+        let scale = s.splat(self.scale);
+        for (block, y) in self.y.chunks_mut(NOTED).enumerate() {
+            let x = &self.x[block * NOTED..][..y.len()];
+            let note = s.bits(s.load(&notes[block]));
+            for (place, y) in y.chunks_mut(LANES).enumerate() {
+                let bit = s.and_i32(note, s.splat_i32(1 << place));
+                let dropped = s.eq_i32(bit, s.splat_i32(0));
+                let x = s.mul(s.load_partial(&x[place * LANES..][..y.len()]), scale);
+                let mut result = s.select(dropped, s.zero(), x);
                 if self.accumulate {
                     result = s.add(s.load_partial(y), result);
                 }
@@ -158,7 +245,7 @@ struct Plain<'a, F> {
     scale: F,
     x: Option<&'a [F]>,
     y: &'a mut [F],
-    accumulate: bool,
+    notes: &'a mut [F],
 }
 
 impl<F: Real> Kernel for Plain<'_, F> {
@@ -166,16 +253,27 @@ impl<F: Real> Kernel for Plain<'_, F> {
 
     #[inline(always)]
     fn run<S: Simd>(self, _: S) {
-        for (group, y) in self.y.chunks_mut(GROUP).enumerate() {
-            let bits = self.draw.stream.group(self.draw.first_group + group as u64);
-            for (i, (y, &bits)) in y.iter_mut().zip(bits.as_flattened()).enumerate() {
-                let x = match self.x {
-                    Some(x) => x[group * GROUP + i] * self.scale,
-                    None => self.scale,
-                };
-                let kept = bits >> (u32::BITS - BITS) >= self.draw.threshold;
-                let result = if kept { x } else { F::ZERO };
-                *y = if self.accumulate { *y + result } else { result };
+        for (block, y) in self.y.chunks_mut(NOTED).enumerate() {
+            let mut note = [0u32; LANES];
+            for (group, y) in y.chunks_mut(GROUP).enumerate() {
+                let number = block * (NOTED / GROUP) + group;
+                let bits = self
+                    .draw
+                    .stream
+                    .group(self.draw.first_group + number as u64);
+                for (i, (y, &bits)) in y.iter_mut().zip(bits.as_flattened()).enumerate() {
+                    let x = match self.x {
+                        Some(x) => x[number * GROUP + i] * self.scale,
+                        None => self.scale,
+                    };
+                    let kept = bits >> (u32::BITS - BITS) >= self.draw.threshold;
+                    note[i % LANES] |= u32::from(kept) << ((group * GROUP + i) / LANES);
+                    *y = if kept { x } else { F::ZERO };
+                }
+            }
+            let places = self.notes.chunks_mut(LANES).nth(block).unwrap_or_default();
+            for (place, note) in places.iter_mut().zip(note) {
+                *place = F::of(f64::from(note));
             }
         }
     }
@@ -278,7 +376,7 @@ mod tests {
         for rate in [0.0, 0.1, 0.5, 0.999, 1.0] {
             let dropping = Dropping::new(stream, rate);
             let (mut y, mut wide) = (vec![9.0_f32; 10_000], vec![9.0_f64; 10_000]);
-            dropping.apply(&vec![2.0; 10_000], &mut y, false);
+            dropping.apply(&vec![2.0; 10_000], &mut y, &mut []);
             dropping.factors(&mut wide);
             for i in 0..y.len() {
                 let kept = f64::from(stream.uniform::<f32>(i as u64)) >= rate;
@@ -293,14 +391,9 @@ mod tests {
     fn all_levels_and_lengths_drop_the_same() {
         let stream = Stream::new(7, 1, u64::MAX);
         let x: Vec<f32> = (0..20_001).map(|i| i as f32 - 1e4).collect();
-        let run = |len: usize, accumulate| {
-            let mut y = vec![0.5; len];
-            Dropping::new(stream, 0.3).apply(&x[..len], &mut y, accumulate);
-            y
-        };
         for isa in available() {
-            for len in [1, 15, 16, 63, 64, 65, 4096, 20_001] {
-                let (y, sum) = with_isa(isa, || (run(len, false), run(len, true)));
+            for len in [0, 1, 15, 16, 63, 64, 65, 511, 513, 4096, 20_001] {
+                let (y, sum) = with_isa(isa, || noted(stream, &x[..len]));
                 for i in 0..len {
                     let kept = f64::from(stream.uniform::<f32>(i as u64)) >= 0.3;
                     let wanted = if kept { x[i] * (1.0 / 0.7) as f32 } else { 0.0 };
@@ -310,10 +403,31 @@ mod tests {
         }
     }
 
+    /// What is kept of `x`, and the same from the notes, added to 0.5.
+    fn noted<F: Real>(stream: Stream, x: &[F]) -> (Vec<F>, Vec<F>) {
+        let dropping = Dropping::new(stream, 0.3);
+        let (mut y, mut sum) = (vec![F::ONE; x.len()], vec![F::of(0.5); x.len()]);
+        let mut notes = vec![F::ONE; Dropping::notes(x.len())];
+        dropping.apply(x, &mut y, &mut notes);
+        dropping.apply_noted(&notes, x, &mut sum, true);
+        (y, sum)
+    }
+
+    #[test]
+    fn notes_of_double_precision_tell_the_same() {
+        let x: Vec<f64> = (1..=5000).map(f64::from).collect();
+        let (y, sum) = noted(Stream::new(3, 4, 5), &x);
+        assert!(y.contains(&0.0) && y.iter().zip(&sum).all(|(y, sum)| *sum == y + 0.5));
+    }
+
     #[test]
     fn dropped_infinities_are_zero() {
         let mut y = [1.0_f32; 3];
-        Dropping::new(Stream::new(0, 0, 0), 1.0).apply(&[f32::NAN; 3], &mut y, false);
+        let mut notes = [0.0; LANES];
+        let dropping = Dropping::new(Stream::new(0, 0, 0), 1.0);
+        dropping.apply(&[f32::NAN; 3], &mut y, &mut notes);
+        assert_eq!(y, [0.0; 3]);
+        dropping.apply_noted(&notes, &[f32::NAN; 3], &mut y, false);
         assert_eq!(y, [0.0; 3]);
     }
 

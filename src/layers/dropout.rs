@@ -13,8 +13,8 @@ use crate::layer::{Backward, Forward, Layer, MaskRule, Mode, Scratch};
 use crate::real::Real;
 use crate::shape::Shape;
 
-/// Drops a share of the inputs in training. Which ones follows from seed, call, step and place, so the backward pass
-/// draws them again; only a pattern that is repeated along axes is kept.
+/// Drops a share of the inputs in training. Which ones follows from seed, call, step and place. For the backward pass a bit
+/// for each is kept, or a pattern that is repeated along axes.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dropout {
@@ -82,20 +82,16 @@ impl<F: Real> Layer<F> for Dropout {
 
     fn scratch(&self, inputs: &[Shape], mode: Mode) -> Result<Scratch> {
         let sizes = only_input(inputs)?.sizes()?;
-        let factors = match self.pattern_len(&sizes) {
-            Some(len) if self.drops(mode.training) => vec![len],
-            _ => Vec::new(),
-        };
-        let (saved, forward) = if mode.backward {
-            (factors, Vec::new())
-        } else {
-            (Vec::new(), factors)
-        };
-        Ok(Scratch {
-            saved,
-            forward,
-            ..Scratch::default()
-        })
+        let mut scratch = Scratch::default();
+        if self.drops(mode.training) {
+            match (self.pattern_len(&sizes), mode.backward) {
+                (Some(len), true) => scratch.saved.push(len),
+                (Some(len), false) => scratch.forward.push(len),
+                (None, true) => scratch.saved.push(Dropping::notes(sizes.iter().product())),
+                (None, false) => {}
+            }
+        }
+        Ok(scratch)
     }
 
     fn mask_rule(&self, _: &[Shape], _: &[bool]) -> MaskRule {
@@ -119,7 +115,8 @@ impl<F: Real> Layer<F> for Dropout {
                 dropping.factors(factors);
                 multiply_repeated(input, sizes, factors, noise, output, false);
             }
-            _ => dropping.apply(input, output, false),
+            _ if cx.num_saved() > 0 => dropping.apply(input, output, cx.saved(0)),
+            _ => dropping.apply(input, output, &mut []),
         }
         Ok(())
     }
@@ -136,7 +133,7 @@ impl<F: Real> Layer<F> for Dropout {
             }
             _ => {
                 let dropping = Dropping::new(cx.random(self.seed, 0), self.rate);
-                dropping.apply(grad_output, dx, accumulate);
+                dropping.apply_noted(cx.saved(0), grad_output, dx, accumulate);
             }
         }
         Ok(())

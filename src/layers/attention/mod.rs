@@ -289,7 +289,7 @@ impl<F: Real, const ADDITIVE: bool> Layer<F> for Attention<ADDITIVE> {
             scores
         } else {
             let dropping = Dropping::new(cx.random(self.seed, 0), self.dropout);
-            dropping.apply(scores, dropped, false);
+            dropping.apply(scores, dropped, &mut []);
             dropped
         };
         let output = cx.output(0);
@@ -308,7 +308,7 @@ impl<F: Real, const ADDITIVE: bool> Layer<F> for Attention<ADDITIVE> {
         let drops = self.drops(cx.training());
         let dropping = Dropping::new(cx.random(self.seed, 0), self.dropout);
         let weights: &[F] = if drops {
-            dropping.apply(probabilities, dropped, false);
+            dropping.apply(probabilities, dropped, &mut []);
             dropped
         } else {
             probabilities
@@ -343,7 +343,7 @@ impl<F: Real, const ADDITIVE: bool> Layer<F> for Attention<ADDITIVE> {
         }
         if drops {
             dropped.copy_from_slice(grads);
-            dropping.apply(dropped, grads, false);
+            dropping.apply(dropped, grads, &mut []);
         }
         softmax_backward(probabilities, grads, sizes.keys);
         put_masked(grads, sizes, cx.mask(1), self.use_causal_mask, F::ZERO);
