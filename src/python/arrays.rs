@@ -8,8 +8,14 @@ use pyo3::prelude::*;
 
 use super::error::dtype_error;
 use crate::error::Error;
+use crate::parallel::{for_each_chunk_mut, install};
 use crate::real::Real;
 use crate::shape::Shape;
+
+/// Numbers of a batch from which on all threads gather them.
+const SHARED: usize = 1 << 15;
+/// Numbers that a thread gathers at a time.
+const PIECE: usize = 1 << 13;
 
 /// A number type that numpy has, too.
 pub trait Number: Real + Element {}
@@ -63,8 +69,11 @@ impl<T: Element + Copy> Source<T> {
         order: Option<&[usize]>,
         first: usize,
         place: &mut [P],
-        copy: impl Fn(&mut [P], &[T]),
-    ) -> PyResult<()> {
+        copy: impl Fn(&mut [P], &[T]) + Sync,
+    ) -> PyResult<()>
+    where
+        P: Send,
+    {
         let array = self.array.bind(py);
         if array.shape() != self.shape || !array.is_c_contiguous() {
             return Err(Error::data(
@@ -77,15 +86,30 @@ impl<T: Element + Copy> Source<T> {
             .try_readonly()
             .map_err(|e| dtype_error(e.to_string()))?;
         let values = guard.as_slice().map_err(|e| dtype_error(e.to_string()))?;
+        if place.is_empty() {
+            return Ok(());
+        }
         let row = self.shape.iter().skip(1).product::<usize>();
-        match order {
-            None => copy(place, &values[first * row..][..place.len()]),
-            Some(order) if row > 0 => {
-                for (place, &i) in place.chunks_exact_mut(row).zip(order) {
-                    copy(place, &values[i * row..][..row]);
+        let rows = (PIECE / row).max(1);
+        // Other threads may read the array while this one holds the interpreter.
+        let gather = |place: &mut [P]| {
+            for_each_chunk_mut(place, rows * row, |index, place| match order {
+                None => copy(
+                    place,
+                    &values[(first + index * rows) * row..][..place.len()],
+                ),
+                Some(order) => {
+                    let places = place.chunks_exact_mut(row);
+                    for (place, &i) in places.zip(&order[index * rows..]) {
+                        copy(place, &values[i * row..][..row]);
+                    }
                 }
-            }
-            Some(_) => {}
+            });
+        };
+        if place.len() >= SHARED {
+            install(|| gather(place));
+        } else {
+            gather(place);
         }
         Ok(())
     }
