@@ -2,9 +2,10 @@
 //!
 //! # Way of the data
 //! Rows of a batch do not meet in a recurrence, so the batch is cut into chunks of [`Sizes::chunk_rows`] rows and a
-//! thread takes a chunk through all of time: no barrier between steps. Within a chunk everything is time-major,
-//! `[step, row, width]`, so that a step is one contiguous matrix. The gates of a window of steps start as one product
-//! of inputs and kernel; each step adds its product of state and recurrent kernel and applies the gates in place.
+//! thread takes a chunk through all of time: no barrier between steps, but in `joint` where there is one chunk. Within
+//! a chunk everything is time-major, `[step, row, width]`, so that a step is one contiguous matrix. The gates of a
+//! window of steps start as one product of inputs and kernel; each step adds its product of state and recurrent kernel
+//! and applies the gates in place.
 //!
 //! Backwards, each step turns its gates into gradients in place and carries the state's gradient one step back with
 //! one product. What remains are three large products over all rows and steps at once: by the inputs, the kernel and

@@ -3,12 +3,14 @@
 //! Weights are packed so that the columns of all gates of [`LANES`] units lie side by side, kernel above recurrent kernel.
 //! A tile of some rows starts with the bias, runs over the inputs of the step where they are, then over the states, and
 //! turns its sums into gates and new states at once: sums never go to memory. All rows of a thread go through time
-//! together, so that weights, which come from the second cache in each step, serve as many rows as there are.
+//! together, so that weights, which come from the second cache in each step, serve as many rows as there are. Where one
+//! thread has all rows, the others take some of the units in each step.
 
 mod cells;
 mod tile;
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use super::forward::{Forward, Weights};
 use super::gates::Skip;
@@ -25,6 +27,9 @@ const VECTORS: usize = 4;
 /// Numbers of gates that are written to the caches. More would drive out weights on their way to memory; fewer are better
 /// found in the third cache by the backward pass.
 const MOST_CACHED: usize = 3 << 20;
+
+/// Products of a part of a step at least: about a microsecond, several times what it takes threads to meet.
+const MIN_WORK: usize = 1 << 15;
 
 /// Whether a forward pass keeps the sums of its steps in registers: elsewhere gates have masks of their own, or other maths.
 /// The batch has no say, so that a sequence gets the same bits alone and among others.
@@ -269,22 +274,37 @@ struct Rows<'a> {
     streams: bool,
 }
 
+// SAFETY: threads that share rows write the numbers of different units, and read states that the step before has left.
+unsafe impl Sync for Rows<'_> {}
+
 impl WithPlan for Rows<'_> {
     type Output = ();
 
     fn run<P: Plan>(mut self) {
+        let blocks = blocks::<P>(self.sizes);
+        let together = blocks.div_ceil(self.parts());
         for step in 0..self.sizes.time {
             self.drop_inputs(step);
-            dispatch(Step::<P> {
-                rows: &self,
-                step,
-                plan: PhantomData,
+            let rows = &self;
+            parallel::for_each_chunk(blocks, together, |blocks| {
+                dispatch(Step::<P> {
+                    rows,
+                    step,
+                    blocks,
+                    plan: PhantomData,
+                });
             });
         }
     }
 }
 
 impl Rows<'_> {
+    /// Parts of a step, for threads that have no rows of their own. The bits do not depend on it.
+    fn parts(&self) -> usize {
+        let weights = (self.sizes.input + self.sizes.units) * self.sizes.width();
+        (weights * self.rows / MIN_WORK).clamp(1, parallel::num_threads())
+    }
+
     /// The inputs of a step times their masks.
     fn drop_inputs(&mut self, step: usize) {
         if self.input_masks.is_empty() {
@@ -383,10 +403,11 @@ impl Row {
     };
 }
 
-/// A step of all rows.
+/// A step of all rows for some blocks of units.
 struct Step<'a, 'b, P> {
     rows: &'a Rows<'b>,
     step: usize,
+    blocks: Range<usize>,
     plan: PhantomData<P>,
 }
 
@@ -404,7 +425,8 @@ impl<P: Plan> Kernel for Step<'_, '_, P> {
         let tiles = count.div_ceil(max_rows::<S>());
         let len = block_len::<P>(sizes);
         assert_eq!(rows.packed.len(), blocks::<P>(sizes) * len);
-        for (block, packed) in rows.packed.chunks_exact(len).enumerate() {
+        for block in self.blocks {
+            let packed = &rows.packed[block * len..][..len];
             let mut first = 0;
             for tile in 0..tiles {
                 // As even as can be: a tile of few rows loads more for each product.
@@ -417,7 +439,7 @@ impl<P: Plan> Kernel for Step<'_, '_, P> {
                     plan: PhantomData,
                 };
                 // SAFETY: `run` has seen that there are numbers for all rows; `packed` is a block. This thread alone works on
-                // the rows, and no tile writes what another of the step reads.
+                // these units of the rows, and no tile writes what another of the step reads.
                 unsafe { tile.run(s) };
                 first += taken;
             }
