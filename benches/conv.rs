@@ -98,7 +98,7 @@ const WORKLOADS: [Shape; 16] = [
 ];
 
 /// Sizes that are no multiple of a tile, small images, other kernels and strides.
-const ODD: [Shape; 14] = [
+const ODD: [Shape; 18] = [
     odd(1, (32, 32), 3, (64, 64), 1),
     odd(7, (7, 5), 3, (33, 65), 1),
     odd(33, (7, 5), 3, (64, 64), 1),
@@ -112,6 +112,10 @@ const ODD: [Shape; 14] = [
     odd(1, (224, 224), 7, (3, 64), 2),
     odd(33, (16, 16), 3, (4, 10), 1),
     odd(33, (16, 16), 3, (100, 1), 1),
+    odd(16, (32, 32), 3, (64, 1), 1),
+    odd(16, (32, 32), 3, (64, 3), 1),
+    odd(16, (32, 32), 1, (64, 2), 1),
+    odd(16, (32, 32), 3, (64, 1), 2),
     odd(1, (1, 100), 3, (32, 32), 1),
 ];
 

@@ -9,6 +9,9 @@ use crate::kernels::scratch::with_scratch;
 use crate::parallel;
 use crate::real::Real;
 
+/// What it takes to sum the lanes of a vector, in vectors that are multiplied.
+const DOT_COST: usize = 12;
+
 /// `y = relu(beta * y + conv(x, kernel) + bias)`: bias and ReLU as the epilogue says; y is not read where `beta` is 0.
 ///
 /// # Panics
@@ -47,11 +50,17 @@ pub fn forward<F: Real>(
         return way(conv, x, kernel, epilogue, beta.f64() as f32, y);
     }
     let depth = conv.taps() * conv.group_channels();
-    let packed_group = PackedB::<F>::len(depth, conv.group_filters());
+    let packed_group = conv.packed_group::<F>();
     with_scratch(conv.groups * packed_group, |packed: &mut [F]| {
         for (group, packed) in packed.chunks_exact_mut(packed_group.max(1)).enumerate() {
             let columns = Matrix::new(&kernel[group * conv.group_filters()..], conv.filters);
-            pack_b(depth, conv.group_filters(), columns, false, packed);
+            if conv.takes_dots::<F>() {
+                for (i, to) in packed.iter_mut().enumerate() {
+                    *to = columns.values[i % depth * columns.ld + i / depth]; // [filters, depth]
+                }
+            } else {
+                pack_b(depth, conv.group_filters(), columns, false, packed);
+            }
         }
         let room = Segments::room(conv.taps(), conv.group_channels());
         let pixels = (conv.batch * conv.output[0] * conv.output[1] / 16).clamp(48, 192);
@@ -72,6 +81,31 @@ pub fn forward<F: Real>(
 }
 
 impl Conv2d {
+    /// Whether a group's filters would leave so much of a vector unused that channels are better laid along vectors, counted
+    /// in vectors that are multiplied for a pixel.
+    fn takes_dots<F>(&self) -> bool {
+        let points = if self.groups == 1 && self.dilation[1] == 1 {
+            self.kernel[1]
+        } else {
+            1
+        };
+        let segment = points * self.group_channels();
+        let segments = self.taps() / points;
+        let dots = self.group_filters() * (segments * segment.div_ceil(width::<F>()) + DOT_COST);
+        let columns = segments * segment * self.group_filters().div_ceil(width::<F>());
+        4 * dots <= 3 * columns
+    }
+
+    /// Elements of a group's packed kernel.
+    fn packed_group<F: Real>(&self) -> usize {
+        let (depth, filters) = (self.taps() * self.group_channels(), self.group_filters());
+        if self.takes_dots::<F>() {
+            depth * filters
+        } else {
+            PackedB::<F>::len(depth, filters)
+        }
+    }
+
     /// What an output pixel sees, relative to its first element, in the order of the kernel; in the window of bands of so many
     /// columns, if windows are copied.
     pub(super) fn segments<'a>(
@@ -130,6 +164,12 @@ fn run<F: Real>(
             with_scratch(copied, |room: &mut [F]| {
                 let source = Source::new(x, (band.image, band.images), &window, room);
                 let first_pixel = (band.image * height + band.row) * columns + band.column;
+                let takes_dots = conv.takes_dots::<F>();
+                let (step, next) = if takes_dots {
+                    (1, depth)
+                } else {
+                    (width::<F>(), depth * width::<F>())
+                };
                 for group in 0..conv.groups {
                     let column = group * filters;
                     let block = Block {
@@ -148,9 +188,9 @@ fn run<F: Real>(
                         b: BlockB {
                             first: packed
                                 .as_ptr()
-                                .wrapping_add(group * PackedB::<F>::len(depth, filters)),
-                            step: width::<F>(),
-                            next: depth * width::<F>(),
+                                .wrapping_add(group * conv.packed_group::<F>()),
+                            step,
+                            next,
                         },
                         c: y.at(first_pixel * conv.filters + column),
                         ldc: conv.filters,
@@ -160,7 +200,13 @@ fn run<F: Real>(
                     };
                     // SAFETY: the window holds all that the band's pixels see, the packed kernel has a row for each place
                     // of the segments, and the band's pixels of y are written by this piece of work alone.
-                    unsafe { block.run_deep() };
+                    unsafe {
+                        if takes_dots {
+                            block.run_dots();
+                        } else {
+                            block.run_deep();
+                        }
+                    }
                 }
             });
         }

@@ -14,7 +14,7 @@
 //!
 //! Kernels of 3 x 3 at stride 1 over enough channels take fewer multiplications: see `winograd`. Kernels of one point know no
 //! images, only one line of pixels. Where few channels would fill a part of a vector only, others come beside them: see
-//! `depthwise`, `small_groups` and, for the gradient by the image, `few_channels`.
+//! `depthwise`, `small_groups` and, for the gradients by the image and by the kernel, `few_channels` and `few_filters`.
 //!
 //! Bands depend on sizes alone. Every output is computed by one thread; the weights' gradient is summed over parts whose
 //! number depends on sizes, added in order. So the bits depend neither on threads nor on the instruction set.
@@ -23,6 +23,7 @@ mod by_channels;
 mod data;
 mod depthwise;
 mod few_channels;
+mod few_filters;
 mod forward;
 mod small_groups;
 mod volume;

@@ -313,6 +313,36 @@ fn cases() -> Vec<Conv2d> {
             cases.push(sized(conv, [1, 0]));
         }
     }
+    // Few filters: bands with all columns and without, several images in one, vectors full and not.
+    for filters in [1, 2, 3, 5] {
+        for (batch, input, channels) in [(5, [7, 6], 33), (1, [40, 9], 20), (2, [1, 300], 16)] {
+            for (kernel, strides, dilation, padding) in [
+                ([1, 1], [1, 1], [1, 1], [0, 0]),
+                ([1, 3], [1, 1], [1, 2], [0, 2]),
+                ([1, 5], [1, 2], [1, 1], [0, 3]),
+                ([3, 3], [1, 1], [1, 1], [1, 1]),
+                ([3, 3], [2, 2], [1, 1], [1, 0]),
+                ([3, 2], [1, 2], [2, 3], [3, 1]),
+                ([5, 5], [2, 1], [1, 1], [2, 4]),
+            ] {
+                if kernel[0] > 1 && input[0] == 1 {
+                    continue;
+                }
+                let conv = Conv2d {
+                    batch,
+                    input,
+                    channels,
+                    kernel,
+                    filters,
+                    strides,
+                    dilation,
+                    padding,
+                    ..PLAIN
+                };
+                cases.push(sized(conv, [padding[0], padding[1] + 1]));
+            }
+        }
+    }
     // Pieces of long rows.
     for (strides, dilation, padding) in [
         ([1, 1], 1, 0),
@@ -487,16 +517,18 @@ fn levels_and_threads_give_the_same_bits() {
         },
         [1, 1],
     );
-    for (strides, dilation, channels, groups) in [
-        ([1, 1], 1, 24, 1),
-        ([1, 1], 1, 40, 1),
-        ([1, 1], 2, 40, 1),
-        ([2, 2], 1, 24, 1),
-        ([2, 1], 1, 3, 1),
-        ([1, 1], 1, 40, 5),
-        ([1, 1], 3, 3, 1),
-        ([1, 1], 1, 40, 40),
-        ([2, 1], 1, 20, 20),
+    for (strides, dilation, channels, groups, filters) in [
+        ([1, 1], 1, 24, 1, 40),
+        ([1, 1], 1, 40, 1, 40),
+        ([1, 1], 2, 40, 1, 40),
+        ([2, 2], 1, 24, 1, 40),
+        ([2, 1], 1, 3, 1, 40),
+        ([1, 1], 1, 40, 5, 40),
+        ([1, 1], 3, 3, 1, 40),
+        ([1, 1], 1, 40, 40, 40),
+        ([2, 1], 1, 20, 20, 40),
+        ([1, 1], 1, 24, 1, 1),
+        ([2, 1], 2, 40, 1, 3),
     ] {
         let conv = sized(
             Conv2d {
@@ -504,6 +536,7 @@ fn levels_and_threads_give_the_same_bits() {
                 dilation: [dilation; 2],
                 channels,
                 groups,
+                filters,
                 ..conv
             },
             [1, 1],

@@ -1,7 +1,7 @@
 //! The gradient by the kernel.
 
 use super::window::{Bands, Segments, Source};
-use super::{CHUNK_WORK, Conv2d, by_channels, depthwise, small_groups, winograd};
+use super::{CHUNK_WORK, Conv2d, by_channels, depthwise, few_filters, small_groups, winograd};
 use crate::kernels::gemm::{Block, BlockA, BlockB, Matrix, Segment, pack_panel, width};
 use crate::kernels::scratch::with_scratch;
 use crate::parallel;
@@ -41,6 +41,9 @@ pub fn backward_weights<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], beta: F, dw: 
             winograd::backward_weights
         };
         return way(conv, x, dy, beta.f64() as f32, dw);
+    }
+    if conv.has_few_filters::<F>() {
+        return few_filters::backward_weights(conv, x, dy, beta, dw);
     }
     if conv.has_many_channels() {
         return by_channels::backward_weights(conv, x, dy, beta, dw);

@@ -2,6 +2,7 @@
 
 use std::any::TypeId;
 
+use super::dots::Dots;
 use super::row_map::RowMap;
 use super::tile::{Element, Finish, Left, MAX_ROWS, Segment, Tile};
 use crate::kernels::simd::{Isa, Kernel, Simd, dispatch};
@@ -81,6 +82,19 @@ impl<F: Real> Block<'_, F> {
         debug_assert!(self.b.next == width && self.columns.is_multiple_of(width));
         debug_assert!(self.rows >= PANEL_ROWS);
         self.start(Some(room));
+    }
+
+    /// [`Block::run`] for few columns: those of B lie along k, `b.next` from one to the next, and A is in rows.
+    ///
+    /// # Safety
+    /// A and B are readable wherever the block says; C is writable and nobody else uses its block meanwhile.
+    pub unsafe fn run_dots(self) {
+        debug_assert!(matches!(self.a, BlockA::Rows { .. }));
+        if let Some(block) = self.as_type::<f32>() {
+            dispatch(Dots(block));
+        } else if let Some(block) = self.as_type::<f64>() {
+            dispatch(Dots(block));
+        }
     }
 
     fn start(self, room: Option<*mut F>) {
@@ -195,7 +209,7 @@ impl<F: Element> Kernel for Task<'_, F> {
 }
 
 /// Whether there are 32 registers of 64 bytes, so that strips may be several vectors wide.
-const fn is_wide<S: Simd>() -> bool {
+pub(super) const fn is_wide<S: Simd>() -> bool {
     matches!(S::ISA, Isa::Avx512)
 }
 

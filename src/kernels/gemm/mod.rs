@@ -5,13 +5,14 @@
 //! Rows of A are read in place; an A that is stored transposed and used for many columns is packed once, for all pieces of
 //! work (`driver`). A B that several pieces share is packed once too, any other
 //! strip by strip where it is used (by the first tile of the strip, if B is stored as it is), and never goes to memory
-//! again. A B that serves many products may be packed beforehand ([`PackedB`]).
+//! again. A B that serves many products may be packed beforehand ([`PackedB`]). A few columns are sums along vectors (`dots`).
 //!
 //! The bits of C depend on the shape and the numbers alone: each element is summed over k in order, in blocks whose length
 //! depends on k, by one thread; only products with few outputs and a long k are cut along k, into parts fixed by the shape
 //! whose sums are added in order. Threads, instruction set and packing change nothing.
 
 mod block;
+mod dots;
 mod driver;
 mod pack;
 mod row_map;

@@ -3,6 +3,7 @@
 use std::slice::{from_raw_parts, from_raw_parts_mut};
 
 use super::{LANES, Simd};
+use crate::real::Real;
 
 /// Vectors of 64 bytes: 16 lanes of `f32` or 8 of `f64`.
 pub trait Lanes<T>: Copy {
@@ -42,6 +43,24 @@ pub trait Lanes<T>: Copy {
     fn times_plus(self, a: Self::V, b: Self::V, c: Self::V) -> Self::V;
     /// `if a > b { a } else { b }`: `b` if either is NaN.
     fn larger(self, a: Self::V, b: Self::V) -> Self::V;
+    /// The sum of the lanes, the upper half added to the lower one until one is left.
+    #[inline(always)]
+    fn total(self, a: Self::V) -> T
+    where
+        T: Real,
+    {
+        let mut lanes = [T::ZERO; LANES];
+        // SAFETY: no vector has more lanes.
+        unsafe { self.write(lanes.as_mut_ptr(), a) };
+        let mut half = Self::WIDTH / 2;
+        while half > 0 {
+            for i in 0..half {
+                lanes[i] += lanes[i + half];
+            }
+            half /= 2;
+        }
+        lanes[0]
+    }
 }
 
 impl<S: Simd> Lanes<f32> for S {
@@ -86,5 +105,9 @@ impl<S: Simd> Lanes<f32> for S {
     #[inline(always)]
     fn larger(self, a: S::F, b: S::F) -> S::F {
         Simd::max(self, a, b)
+    }
+    #[inline(always)]
+    fn total(self, a: S::F) -> f32 {
+        Simd::sum(self, a)
     }
 }
