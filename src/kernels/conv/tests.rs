@@ -340,6 +340,13 @@ fn cases() -> Vec<Conv2d> {
                     ..PLAIN
                 };
                 cases.push(sized(conv, [padding[0], padding[1] + 1]));
+                let in_groups = Conv2d {
+                    channels: 2 * channels,
+                    filters: 2 * filters,
+                    groups: 2,
+                    ..conv
+                };
+                cases.push(sized(in_groups, [padding[0], padding[1] + 1]));
             }
         }
     }
