@@ -140,7 +140,7 @@ fn block_of_channels<F: Real>(
                 let row = point * all + channels.start;
                 let product = Block {
                     rows: channels.len(),
-                    columns: whole,
+                    columns: filters,
                     segments: &[[0, taken.len()]],
                     a: BlockA::Columns {
                         first: first_seen,
@@ -157,22 +157,9 @@ fn block_of_channels<F: Real>(
                     bias: None,
                     relu: false,
                 };
-                let rest = Block {
-                    columns: filters - whole,
-                    b: BlockB {
-                        first: tail.as_ptr(),
-                        step: width::<F>(),
-                        next: 0,
-                    },
-                    c: product.c.wrapping_add(whole),
-                    ..product
-                };
                 // SAFETY: the copy and dy have a row for each pixel (whole vectors are read, the rest is packed), and
                 // nobody else writes this block of channels of this part's sums.
-                unsafe {
-                    product.run();
-                    rest.run();
-                }
+                unsafe { product.run_with_rest(tail.as_ptr()) };
             }
         }
     });

@@ -80,7 +80,7 @@ fn add_band<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], band: &Band, sum: &mut [F
                 }
                 let product = Block {
                     rows: conv.filters * conv.taps(),
-                    columns: whole,
+                    columns: channels,
                     segments: lines,
                     a: BlockA::Rows {
                         first: planes.as_ptr(),
@@ -103,22 +103,9 @@ fn add_band<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], band: &Band, sum: &mut [F
                     bias: None,
                     relu: false,
                 };
-                let rest = Block {
-                    columns: channels - whole,
-                    b: BlockB {
-                        first: tail.as_ptr(),
-                        step: width::<F>(),
-                        next: 0,
-                    },
-                    c: product.c.wrapping_add(whole),
-                    ..product
-                };
                 // SAFETY: each filter has a plane with all that points of the kernel were seen with at the band's pixels, x has
                 // a row for each of them (whole vectors are read, the rest is packed), and the sum is ours alone.
-                unsafe {
-                    product.run();
-                    rest.run();
-                }
+                unsafe { product.run_with_rest(tail.as_ptr()) };
             }
         });
     });

@@ -151,17 +151,12 @@ fn part<F: Real>(
                             step: conv.filters,
                             next: width::<F>(),
                         };
-                        let last = BlockB {
-                            first: tail.as_ptr(),
-                            step: width::<F>(),
-                            next: 0,
-                        };
                         let mut row = 0;
                         for &[start, len] in segments.as_slice() {
                             let at = start + group * conv.group_channels();
                             let block = Block {
                                 rows: len,
-                                columns: whole,
+                                columns: filters,
                                 segments: lines,
                                 a: BlockA::Columns {
                                     first: source.first.wrapping_add(at),
@@ -174,18 +169,9 @@ fn part<F: Real>(
                                 bias: None,
                                 relu: false,
                             };
-                            let rest = Block {
-                                columns: filters - whole,
-                                b: last,
-                                c: block.c.wrapping_add(whole),
-                                ..block
-                            };
                             // SAFETY: the window holds what every point of the kernel sees at the band's pixels, dy has a
                             // row for each of them (whole vectors are read, the rest is packed), and dw is ours alone.
-                            unsafe {
-                                block.run();
-                                rest.run();
-                            }
+                            unsafe { block.run_with_rest(tail.as_ptr()) };
                             row += len;
                         }
                     }

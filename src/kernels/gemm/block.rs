@@ -72,6 +72,36 @@ impl<F: Real> Block<'_, F> {
         self.start(None);
     }
 
+    /// [`Block::run`] with a B whose whole vectors are read where they are; columns beyond them, if any, are those of the panel
+    /// `rest`, a vector for each k.
+    ///
+    /// # Safety
+    /// As [`Block::run`].
+    pub unsafe fn run_with_rest(self, rest: *const F) {
+        let width = 64 / size_of::<F>();
+        let whole = self.columns / width * width;
+        let last = Self {
+            columns: self.columns - whole,
+            b: BlockB {
+                first: rest,
+                step: width,
+                next: 0,
+            },
+            c: self.c.wrapping_add(whole),
+            bias: self.bias.map(|bias| bias.wrapping_add(whole)),
+            ..self
+        };
+        // SAFETY: as the caller vouches.
+        unsafe {
+            Self {
+                columns: whole,
+                ..self
+            }
+            .run();
+            last.run();
+        }
+    }
+
     /// [`Block::run`] with a B in rows of whole vectors one after another: the first tile of a strip copies it to `room`,
     /// [`STRIP_VECTORS`] vectors for each k, and the others find it there as if it had been packed.
     ///
