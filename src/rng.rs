@@ -1,7 +1,7 @@
 //! Counter-based random numbers: every number is a pure function of (seed, stream, step, element index).
 //!
 //! Philox4x32-10 of Salmon et al., "Parallel Random Numbers: As Easy as 1, 2, 3", SC 2011. Numbers do not depend on
-//! threads, chunks or the order of the calls, so a backward pass draws its mask again instead of keeping it.
+//! threads, chunks or the order of the calls, so a backward pass may draw numbers again instead of keeping them.
 //!
 //! Elements are laid out for vectors: of every 64, element `16 * word + lane` is that word of the block of that lane.
 
