@@ -34,7 +34,8 @@ impl Dropping {
         Self { stream, rate }
     }
 
-    /// The numbers that [`Dropping::apply`] notes for `len` elements.
+    /// The numbers that [`Dropping::apply`] notes for `len` elements: words of bits, which `f64` holds by their value and
+    /// `f32` as they are.
     pub fn notes(len: usize) -> usize {
         len.div_ceil(NOTED) * LANES
     }
@@ -45,6 +46,10 @@ impl Dropping {
     /// If the lengths differ, or there is some room for notes, but not as much as [`Dropping::notes`].
     pub fn apply<F: Real>(&self, x: &[F], y: &mut [F], notes: &mut [F]) {
         assert_eq!(x.len(), y.len(), "an output for each input");
+        assert!(
+            notes.is_empty() || notes.len() == Self::notes(x.len()),
+            "notes for each input"
+        );
         if notes.is_empty() {
             return for_each_chunk_mut(y, CHUNK, |index, y| {
                 self.drop(index, Some(&x[index * CHUNK..][..y.len()]), y, &mut []);
@@ -97,7 +102,6 @@ impl Dropping {
 
     /// Chunk `index`; without `x` it is all ones. Notes what is kept if there is room.
     fn drop<F: Real>(&self, index: usize, x: Option<&[F]>, y: &mut [F], notes: &mut [F]) {
-        debug_assert!(notes.is_empty() || notes.len() == Self::notes(y.len()));
         let draw = Draw {
             stream: self.stream,
             first_group: (index * CHUNK / GROUP) as u64,

@@ -74,7 +74,8 @@ fn add_band<F: Real>(conv: &Conv2d, x: &[F], dy: &[F], band: &Band, sum: &mut [F
             for image in band.image..band.image + band.images {
                 spread(conv, dy, (image, band), extent, planes);
                 let first = (image * conv.input[0] + band.row) * conv.input[1] + band.column;
-                let x = &x[first * channels..];
+                debug_assert!(band.rows == 1 || band.columns == conv.input[1]);
+                let x = &x[first * channels..][..pixels * channels];
                 if whole < channels {
                     pack_panel(Matrix::new(x, channels), false, whole, channels, tail);
                 }
