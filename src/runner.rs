@@ -10,6 +10,7 @@ use crate::arena::{Arena, Block};
 use crate::error::{Error, Result};
 use crate::execute::Execution;
 use crate::graph::Graph;
+use crate::kernels::copies;
 use crate::optimizers::StateTensor;
 use crate::parallel;
 use crate::placed::Placed;
@@ -125,11 +126,13 @@ impl<F: Real> Runner<F> {
     pub fn prepare(&mut self, purpose: Purpose, sizes: &Sizes) -> Result<()> {
         self.place_weights()?;
         self.begun = None;
-        let is = |(p, s, _): &(Purpose, Sizes, Plan)| *p == purpose && s == sizes;
-        if self.current.is_some_and(|i| is(&self.plans[i])) {
+        if self.has_current(purpose, sizes) {
             return Ok(());
         }
-        let found = self.plans.iter().position(is);
+        let found = self
+            .plans
+            .iter()
+            .position(|(p, s, _)| *p == purpose && s == sizes);
         let index = match found {
             Some(index) => index,
             None => self.plan(purpose, sizes)?,
@@ -140,12 +143,26 @@ impl<F: Real> Runner<F> {
         Ok(())
     }
 
-    fn place_weights(&mut self) -> Result<()> {
-        if self
-            .placed
+    /// Whether [`Runner::prepare`] would find everything ready, and so take no time.
+    pub fn is_prepared(&self, purpose: Purpose, sizes: &Sizes) -> bool {
+        self.has_placed() && self.has_current(purpose, sizes)
+    }
+
+    fn has_current(&self, purpose: Purpose, sizes: &Sizes) -> bool {
+        self.current.is_some_and(|i| {
+            let (planned_purpose, planned_sizes, _) = &self.plans[i];
+            *planned_purpose == purpose && planned_sizes == sizes
+        })
+    }
+
+    fn has_placed(&self) -> bool {
+        self.placed
             .as_ref()
             .is_some_and(|placed| placed.is_current(&self.graph))
-        {
+    }
+
+    fn place_weights(&mut self) -> Result<()> {
+        if self.has_placed() {
             return Ok(());
         }
         self.plans.clear();
@@ -554,7 +571,7 @@ impl<F: Real> Runner<F> {
                     values.len().to_string(),
                 ));
             }
-            place.copy_from_slice(values);
+            copies::copy(values, place);
         }
         Ok(())
     }

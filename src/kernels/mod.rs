@@ -7,6 +7,7 @@ pub mod batch_norm;
 pub mod broadcast;
 pub mod contract;
 pub mod conv;
+pub mod copies;
 pub mod cross_entropy;
 pub mod denormals;
 pub mod dropout;

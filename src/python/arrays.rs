@@ -8,14 +8,10 @@ use pyo3::prelude::*;
 
 use super::error::dtype_error;
 use crate::error::Error;
+use crate::kernels::copies::{self, PIECE, SHARED};
 use crate::parallel::{for_each_chunk_mut, install};
 use crate::real::Real;
 use crate::shape::Shape;
-
-/// Numbers of a batch from which on all threads gather them.
-const SHARED: usize = 1 << 15;
-/// Numbers that a thread gathers at a time.
-const PIECE: usize = 1 << 13;
 
 /// A number type that numpy has, too.
 pub trait Number: Real + Element {}
@@ -29,6 +25,14 @@ impl Number for f64 {}
 pub struct Source<T: Element> {
     array: Py<PyArrayDyn<T>>,
     shape: Vec<usize>,
+}
+
+fn changed() -> PyErr {
+    Error::data(
+        "arrays that stay as they are during the call",
+        "one that changed its shape",
+    )
+    .into()
 }
 
 /// An array of row numbers, copied.
@@ -76,11 +80,7 @@ impl<T: Element + Copy> Source<T> {
     {
         let array = self.array.bind(py);
         if array.shape() != self.shape || !array.is_c_contiguous() {
-            return Err(Error::data(
-                "arrays that stay as they are during the call",
-                "one that changed its shape",
-            )
-            .into());
+            return Err(changed());
         }
         let guard = array
             .try_readonly()
@@ -132,10 +132,11 @@ pub enum Rows<F: Number> {
 impl<F: Number> Rows<F> {
     /// `array` as rows: it must be of the number type or of bytes, and C-contiguous.
     pub fn new(array: &Bound<'_, PyAny>) -> PyResult<Self> {
-        if let Ok(bytes) = Source::<u8>::new(array) {
-            return Ok(Self::Bytes(bytes));
-        }
-        Ok(Self::Numbers(Source::new(array)?))
+        Ok(if array.cast::<PyArrayDyn<u8>>().is_ok() {
+            Self::Bytes(Source::new(array)?)
+        } else {
+            Self::Numbers(Source::new(array)?)
+        })
     }
 
     /// Its sizes when it came in.
@@ -212,14 +213,17 @@ impl<'a, 'py, T: Element + Copy> Plain<'a, 'py, T> {
         self.array.is_empty()
     }
 
-    /// Makes `values` a copy of the numbers.
-    pub fn copy_to(&self, values: &mut Vec<T>) -> PyResult<()> {
+    /// Makes `place` a copy of the numbers.
+    pub fn copy_to(&self, place: &mut [T]) -> PyResult<()> {
         let guard = self
             .array
             .try_readonly()
             .map_err(|e| dtype_error(e.to_string()))?;
-        values.clear();
-        values.extend_from_slice(guard.as_slice().map_err(|e| dtype_error(e.to_string()))?);
+        let values = guard.as_slice().map_err(|e| dtype_error(e.to_string()))?;
+        if values.len() != place.len() {
+            return Err(changed());
+        }
+        copies::copy(values, place);
         Ok(())
     }
 }
@@ -251,11 +255,20 @@ pub fn array<'py, T: Element>(
 }
 
 /// A numpy array of these sizes with a copy of `values`.
-pub fn copy_of<'py, T: Element>(
+pub fn copy_of<'py, T: Element + Copy>(
     py: Python<'py>,
     sizes: &[usize],
     values: &[T],
 ) -> PyResult<Bound<'py, PyArrayDyn<T>>> {
+    if values.len() >= SHARED {
+        let mut copy = Vec::new();
+        copy.try_reserve_exact(values.len()).map_err(|_| {
+            let got = format!("an output of {}", Shape::known(sizes));
+            Error::shape("outputs that fit into memory", got)
+        })?;
+        copies::extend(&mut copy, values);
+        return array(py, sizes, copy);
+    }
     let view = ArrayView::from_shape(sizes, values)
         .map_err(|e| Error::shape(format!("values of shape {sizes:?}"), e.to_string()))?;
     Ok(view.to_pyarray(py))

@@ -10,11 +10,14 @@ use super::super::enter::enter;
 use super::shared::{Shared, common_rows, sources};
 use super::watch::Watch;
 use crate::error::Error;
+use crate::kernels::copies;
 use crate::runner::{Purpose, Runner as Core, Sizes};
 use crate::shape::Shape;
 
 /// How often `predict` reports its progress.
 const PROGRESS: Duration = Duration::from_millis(100);
+/// What `predict_one` does.
+const ALONE: Purpose = Purpose::Predict(false);
 
 /// The rows of a call and how they are cut.
 struct Call<'a, F: Number> {
@@ -98,14 +101,15 @@ impl<F: Number> Shared<F> {
         let mut session = self.take()?;
         session.sizes.inputs[0].clear();
         session.sizes.inputs[0].extend_from_slice(x.sizes());
-        x.copy_to(&mut session.input)?;
-        let session = enter(py, || {
-            // Moved in, so that a panic takes the session with it.
-            let mut session = session;
-            session
-                .core
-                .prepare(Purpose::Predict(false), &session.sizes)?;
-            session.core.input_mut(0).copy_from_slice(&session.input);
+        // Moved in, so that a panic takes the session with it.
+        if !session.core.is_prepared(ALONE, &session.sizes) {
+            session = enter(py, move || {
+                session.core.prepare(ALONE, &session.sizes)?;
+                Ok(session)
+            })?;
+        }
+        x.copy_to(session.core.input_mut(0))?;
+        let session = enter(py, move || {
             Watch::new().run(&mut session.core)?;
             Ok(session)
         })?;
@@ -156,7 +160,7 @@ impl<F: Number> Call<'_, F> {
                     shape[0] = 0;
                 }
                 shape[0] += sizes[0];
-                values.extend_from_slice(batch_values);
+                copies::extend(values, batch_values);
             }
             if let Some(progress) = &self.progress
                 && (reported.elapsed() >= PROGRESS || first + batch == self.count)

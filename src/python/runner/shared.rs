@@ -33,8 +33,6 @@ pub struct Session<F: Number> {
     pub core: Core<F>,
     /// Sizes of the data, kept for their memory.
     pub sizes: Sizes,
-    /// Input on its way into the arena, kept for its memory.
-    pub input: Vec<F>,
 }
 
 impl<F: Number> Shared<F> {
@@ -119,7 +117,6 @@ impl<F: Number> Shared<F> {
                     inputs: vec![Vec::new(); self.graph.inputs().len()],
                     ..Sizes::default()
                 },
-                input: Vec::new(),
             },
         })
     }
