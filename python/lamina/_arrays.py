@@ -35,6 +35,9 @@ def as_array(
         DataError: a number beyond the range of `dtype`, an id that it cannot hold exactly, or a
             missing value.
     """
+    wanted = np.dtype(dtype)
+    if type(value) is np.ndarray and value.dtype == wanted and value.ndim:
+        return np.require(value, wanted, ["C_CONTIGUOUS", "ALIGNED"])
     array = read(value, where)
     if array.dtype.kind not in "fiub":
         remedy = _remedy(value, array)
@@ -45,9 +48,11 @@ def as_array(
         return np.ascontiguousarray(array).view(np.uint8)
     if ids and array.dtype.kind in "iu" and array.dtype.itemsize > 2 and array.size:
         _check_exact(array, where, dtype)
+    if array.dtype.kind != "f":
+        return array.astype(wanted, "C")
     try:
         with np.errstate(over="raise"):
-            return np.require(array, np.dtype(dtype), ["C_CONTIGUOUS", "ALIGNED"])
+            return np.require(array, wanted, ["C_CONTIGUOUS", "ALIGNED"])
     except FloatingPointError:
         raise DataError(
             f"{where}: expected numbers within the range of {dtype}, got larger ones. "

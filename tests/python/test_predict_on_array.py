@@ -33,6 +33,36 @@ def test_all_ways_to_predict_give_the_same_bits(rows: int) -> None:
         np.testing.assert_array_equal(model(way), expected)
         np.testing.assert_array_equal(model(way, training=False), expected)
         np.testing.assert_array_equal(model.predict_on_batch(way), expected)
+        np.testing.assert_array_equal(model.predict(way, verbose=0), expected)
+        np.testing.assert_array_equal(model.predict(way, rows, verbose=0), expected)
+
+
+def test_large_arrays_which_all_threads_copy_give_the_same_bits() -> None:
+    x = keras.Input((40, 50))
+    model = keras.Model(x, layers.Rescaling(2.0)(x))
+    data = np.random.default_rng(0).random((33, 40, 50), np.float32)
+    for time in range(2):  # the second time nothing is to be made ready
+        for found in (
+            model.predict_on_batch(data),
+            model(data, training=False),
+            model.predict(data, 64, verbose=0),
+            model.predict(data, 20, verbose=0),
+        ):
+            np.testing.assert_array_equal(found, data * 2, err_msg=f"time {time}")
+            found[:] = 0  # the caller's alone
+
+
+def test_predict_still_refuses_a_wrong_batch_size_and_calls_callbacks() -> None:
+    model, x = _model(), _data(3)
+    model(x)
+    for wrong in (0, -1, 2.5):
+        with pytest.raises(keras.errors.ConfigError, match="batch_size from 1"):
+            model.predict(x, wrong, verbose=0)  # type: ignore[arg-type]
+    seen: list[int] = []
+    told = keras.callbacks.LambdaCallback(on_predict_batch_end=lambda n, logs: seen.append(n))
+    model.predict(x, 2, verbose=0, callbacks=[told])
+    model.predict(x, verbose=0, callbacks=told)
+    assert seen == [0, 1, 0]
 
 
 def test_the_result_belongs_to_the_caller() -> None:

@@ -89,14 +89,15 @@ class Model(Trainer):
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """Run on arrays at once, or become part of another model; see `Layer.__call__`."""
-        if len(args) == 1 and not kwargs:
+        trains = bool(kwargs.get("training"))
+        others = kwargs.keys() - {"training"}
+        if len(args) == 1 and not others and not trains:
             quick = self._predict_quickly(args[0])
             if quick is not None:
                 return quick
-        others = kwargs.keys() - {"training"}
         if len(args) != 1 or others or tensors_in(_tree.flatten([args, kwargs])):
             return super().__call__(*args, **kwargs)
-        return self._run_whole(args[0], bool(kwargs.get("training")))
+        return self._run_whole(args[0], trains)
 
     # ---- what it is made of ----
 

@@ -22,12 +22,21 @@ from lamina.models.batches import Raw, Source
 from lamina.models.custom import CustomRunner
 from lamina.models.data import Arrays, convert, convert_inputs, split_validation
 from lamina.models.running import run_epoch, run_predict
-from lamina.models.sources import open_source
+from lamina.models.sources import DEFAULT_BATCH_SIZE, open_source
 from lamina.utils.x_y_sample_weight import unpack_x_y_sample_weight
 
 if TYPE_CHECKING:
     from lamina.layers.lowering import Lowered
     from lamina.models.graph import Graph
+
+
+def _is_one_batch(x: Any, batch_size: int | None) -> bool:
+    """Whether `x` is an array that a batch of this size holds."""
+    if not isinstance(x, np.ndarray) or x.ndim == 0:
+        return False
+    if batch_size is None:
+        return len(x) <= DEFAULT_BATCH_SIZE
+    return isinstance(batch_size, int) and len(x) <= batch_size
 
 
 class Trainer(Layer):
@@ -301,6 +310,11 @@ class Trainer(Layer):
         Returns:
             An array of all samples' outputs, or several, nested as the model's outputs.
         """
+        nothing_to_tell = verbose == 0 and callbacks is None
+        if nothing_to_tell and steps is None and lengths is None and _is_one_batch(x, batch_size):
+            quick = self._predict_quickly(x)
+            if quick is not None:
+                return quick
         x, _, _ = self._find_ragged(x, None, None, lengths)
         source = open_source(x, None, None, batch_size, steps)
         graph = self._prepare(unpack_x_y_sample_weight(source.first())[0])
