@@ -150,18 +150,32 @@ unsafe fn multiply<
     match t.a {
         Left::Rows { first, map, row } => {
             let rows: [_; ROWS] = map.starts(first, row);
+            // Rows in one run each are short runs of memory, which processors do not foresee: this tile asks for the next
+            // one's, a cache line of each row at a time. What windows of an image see lies near by already.
+            let asks = t.segments.len() == 1;
             for &[start, len] in t.segments {
                 let mut starts = rows;
                 for i in 0..ROWS {
                     starts[i] = starts[i].wrapping_add(start);
                 }
-                for p in 0..len {
-                    let a = |i: usize| {
-                        // SAFETY: p is within the segment, and the caller vouches for the operands.
-                        unsafe { *starts[i].add(p) }
-                    };
-                    // SAFETY: as above.
-                    unsafe { step::<F, S, ROWS, VECTORS, COPY>(s, &mut sums, &b, p, a) };
+                let mut from = 0;
+                while from < len {
+                    let mut to = len;
+                    if asks {
+                        to = len.min(from + S::WIDTH);
+                        for i in 0..ROWS {
+                            s.ask(starts[i].wrapping_add(ROWS * map.step + from));
+                        }
+                    }
+                    for p in from..to {
+                        let a = |i: usize| {
+                            // SAFETY: p is within the segment, and the caller vouches for the operands.
+                            unsafe { *starts[i].add(p) }
+                        };
+                        // SAFETY: as above.
+                        unsafe { step::<F, S, ROWS, VECTORS, COPY>(s, &mut sums, &b, p, a) };
+                    }
+                    from = to;
                 }
                 b.advance(len, S::WIDTH);
             }
