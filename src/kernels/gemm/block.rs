@@ -16,7 +16,10 @@ pub(super) const STRIP_VECTORS: usize = 4;
 
 /// The most vectors where C has one row: fewer sums under way do not hide the latency of an addition, and longer runs of B come
 /// faster from memory.
-const ROW_VECTORS: usize = 8;
+const ROW_VECTORS: usize = 16;
+
+/// The same where there are fewer.
+const SHORT_ROW_VECTORS: usize = 8;
 
 /// Longest run of k in one pass of [`Block::run_deep`].
 const MAX_DEEP: usize = 1024;
@@ -249,6 +252,7 @@ pub(super) const fn is_wide<S: Simd>() -> bool {
 fn strip(isa: Isa, rows: usize, left: usize) -> usize {
     match (isa, left) {
         (Isa::Avx512, ROW_VECTORS..) if rows == 1 => ROW_VECTORS,
+        (Isa::Avx512, SHORT_ROW_VECTORS..) if rows == 1 => SHORT_ROW_VECTORS,
         (Isa::Avx512, 5) => 3,
         (Isa::Avx512, _) => left.min(STRIP_VECTORS),
         _ => 1,
@@ -338,6 +342,7 @@ fn rows<F: Element, S: Simd>(
                     1 => by_rows::<F, S, 1>(s, taken, &tile),
                     2 => by_rows::<F, S, 2>(s, taken, &tile),
                     3 => by_rows::<F, S, 3>(s, taken, &tile),
+                    SHORT_ROW_VECTORS => F::tile::<S, 1, SHORT_ROW_VECTORS, false>(s, &tile),
                     ROW_VECTORS => F::tile::<S, 1, ROW_VECTORS, false>(s, &tile),
                     _ => by_rows::<F, S, 4>(s, taken, &tile),
                 }

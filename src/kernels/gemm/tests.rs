@@ -3,7 +3,9 @@
 use super::*;
 use crate::kernels::simd::{available, with_isa};
 
-const SIZES: [usize; 15] = [1, 2, 3, 7, 15, 16, 17, 31, 33, 47, 49, 64, 65, 100, 257];
+const SIZES: [usize; 16] = [
+    1, 2, 3, 7, 15, 16, 17, 31, 33, 47, 49, 64, 65, 100, 130, 257,
+];
 
 /// Numbers without a pattern that a wrong index could hide in.
 fn numbers<F: Real>(len: usize, seed: u32) -> Vec<F> {
