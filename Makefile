@@ -52,7 +52,7 @@ docs: $(VENV)/built  ## Build the documentation: a page for each Python module, 
 	@echo "open target/doc/lamina/index.html"
 
 build: $(VENV)/maturin  ## Build the wheel into dist/
-	$(MATURIN) build --locked --release --out dist
+	$(MATURIN) build --locked --release --compression-level 9 --out dist
 
 wheel: $(VENV)/built build  ## Build the wheel and check its size and what it needs
 	$(BIN)/python tests/wheel.py dist
