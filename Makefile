@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test check bench fmt lint docs build wheel clean
+.PHONY: help demo test test-aarch64 check bench fmt lint docs build wheel clean
 
 # The first Python >= 3.11 that can make virtual environments; `make PYTHON=...` names another.
 PYTHON ?= $(shell for python in python3 python3.15 python3.14 python3.13 python3.12 python3.11; do \
@@ -16,7 +16,7 @@ MATURIN := VIRTUAL_ENV=$(CURDIR)/$(VENV) $(BIN)/maturin
 PYTHON_FILES := python tests benches examples
 
 help:  ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
 
 demo: $(VENV)/built  ## Train a small network on real images; pictures go to demo/
 	$(BIN)/python examples/demo.py
@@ -24,6 +24,11 @@ demo: $(VENV)/built  ## Train a small network on real images; pictures go to dem
 test: $(VENV)/built-with-test  ## Run every test: Rust, Python, examples in the docs
 	cargo test --locked
 	$(BIN)/python -m pytest
+
+test-aarch64:  ## Run the crate's tests for AArch64 under emulation (CONTRIBUTING.md: what it needs)
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc \
+	CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER='qemu-aarch64 -L /usr/aarch64-linux-gnu' \
+	cargo test --locked --lib --target aarch64-unknown-linux-gnu
 
 check: lint test wheel  ## Do all that CI does
 

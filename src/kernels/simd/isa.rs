@@ -15,10 +15,12 @@ pub enum Isa {
     Avx2 = 2,
     /// AVX-512 F, VL, DQ and BW.
     Avx512 = 3,
+    /// What every AArch64 CPU has beside its plain registers.
+    Neon = 4,
 }
 
 impl Isa {
-    const ALL: [Self; 3] = [Self::Scalar, Self::Avx2, Self::Avx512];
+    const ALL: [Self; 4] = [Self::Scalar, Self::Avx2, Self::Avx512, Self::Neon];
 
     /// The name that `LAMINA_ISA` takes.
     pub fn name(self) -> &'static str {
@@ -26,6 +28,7 @@ impl Isa {
             Self::Scalar => "scalar",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
+            Self::Neon => "neon",
         }
     }
 
@@ -44,6 +47,7 @@ impl Isa {
             }
             #[cfg(not(target_arch = "x86_64"))]
             Self::Avx2 | Self::Avx512 => false,
+            Self::Neon => cfg!(target_arch = "aarch64"),
         }
     }
 }
@@ -87,6 +91,7 @@ pub fn isa() -> Isa {
         1 => Isa::Scalar,
         2 => Isa::Avx2,
         3 => Isa::Avx512,
+        4 => Isa::Neon,
         _ => detect(),
     }
 }

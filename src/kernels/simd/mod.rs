@@ -34,8 +34,7 @@
 //! `mul_add` is one instruction, while on the scalar level it is a call.
 //!
 //! Every operation is rounded as IEEE 754 asks and every reduction folds the same 16 lanes in the same order, so all
-//! levels give the same bits. On aarch64 the scalar level is NEON, which is part of the baseline there: the compiler
-//! turns the loops over 16 lanes into four registers.
+//! levels give the same bits.
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -43,6 +42,8 @@ mod avx2;
 mod avx512;
 mod isa;
 mod lanes;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod scalar;
 
 pub use isa::{Isa, available, isa, isa_from_env, with_isa};
@@ -253,6 +254,8 @@ pub fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { avx2::Avx2::new() }.vectorize(kernel),
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon::Neon.vectorize(kernel),
         _ => scalar::Scalar.vectorize(kernel),
     }
 }

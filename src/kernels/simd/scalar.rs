@@ -15,10 +15,10 @@ fn zip<A: Copy, B: Copy, R>(a: [A; LANES], b: [B; LANES], f: impl Fn(A, B) -> R)
     std::array::from_fn(|i| f(a[i], b[i]))
 }
 
-/// What takes many instructions here: on x86-64, where this level is for CPUs without AVX2 and FMA and each fused
-/// multiply-add is a call anyway, it is a function of its own. Inlined everywhere it would be a tenth of the library.
-#[cfg_attr(target_arch = "x86_64", inline(never))]
-#[cfg_attr(not(target_arch = "x86_64"), inline(always))]
+/// What takes many instructions here is a function of its own: this level is for x86-64 without AVX2 and FMA, where each
+/// fused multiply-add is a call anyway, and a twin for tests on AArch64. Inlined everywhere it would be a tenth of the
+/// library.
+#[inline(never)]
 fn called<A, R>(a: A, f: impl Fn(A) -> R) -> R {
     f(a)
 }
