@@ -13,6 +13,15 @@ pub(crate) type Segment = [usize; 2];
 /// The most rows of a tile.
 pub(super) const MAX_ROWS: usize = 8;
 
+/// Cache lines of a row of A that the tile before asks for; what follows the processor foresees.
+const ASKED_LINES: usize = 4;
+
+/// Bytes between places that share a set of the first cache: of rows so far apart, those of two tiles do not fit into it.
+const CLASH: usize = 4096;
+
+/// Rows of B that a copying tile asks for ahead: one or a few vectors of each are short pieces of memory.
+const ASKED_ROWS: usize = 16;
+
 /// Where a tile finds A.
 #[derive(Clone, Copy)]
 pub(super) enum Left<F> {
@@ -150,9 +159,10 @@ unsafe fn multiply<
     match t.a {
         Left::Rows { first, map, row } => {
             let rows: [_; ROWS] = map.starts(first, row);
-            // Rows in one run each are short runs of memory, which processors do not foresee: this tile asks for the next
-            // one's, a cache line of each row at a time. What windows of an image see lies near by already.
-            let asks = t.segments.len() == 1;
+            // Rows in one run each are short runs of memory, which processors do not foresee: this tile asks for the beginnings
+            // of the next one's. What windows of an image see lies near by already.
+            let clashes = (map.step * size_of::<F>()).is_multiple_of(CLASH);
+            let asks = t.segments.len() == 1 && !clashes;
             for &[start, len] in t.segments {
                 let mut starts = rows;
                 for i in 0..ROWS {
@@ -161,7 +171,7 @@ unsafe fn multiply<
                 let mut from = 0;
                 while from < len {
                     let mut to = len;
-                    if asks {
+                    if asks && from < ASKED_LINES * S::WIDTH {
                         to = len.min(from + S::WIDTH);
                         for i in 0..ROWS {
                             s.ask(starts[i].wrapping_add(ROWS * map.step + from));
@@ -241,6 +251,7 @@ unsafe fn step<F: Real, S: Lanes<F>, const ROWS: usize, const VECTORS: usize, co
         unsafe {
             row[v] = s.read(b.first.add(v * b.next + p * b.step));
             if COPY {
+                s.ask(b.first.wrapping_add(v * b.next + (p + ASKED_ROWS) * b.step));
                 s.write(b.copy.add(v * b.copy_next + p * S::WIDTH), row[v]);
             }
         }

@@ -177,6 +177,11 @@ impl Simd for Avx2 {
         unsafe { _mm_sfence() }
     }
     #[inline(always)]
+    fn prefetch(self, from: *const f32) {
+        // SAFETY: a hint, which does nothing where there is no memory.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
+    }
+    #[inline(always)]
     fn store_partial(self, to: &mut [f32], v: Floats) {
         // SAFETY: the token proves the instructions; masked lanes are not written.
         unsafe {
