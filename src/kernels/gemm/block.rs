@@ -3,9 +3,10 @@
 use std::any::TypeId;
 
 use super::dots::Dots;
+use super::few_rows::FewRows;
 use super::row_map::RowMap;
 use super::tile::{Element, Finish, Left, MAX_ROWS, Segment, Tile};
-use crate::kernels::simd::{Isa, Kernel, Simd, dispatch};
+use crate::kernels::simd::{Isa, Kernel, Simd, dispatch, isa};
 use crate::real::Real;
 
 /// Rows of A in a packed panel, on every level (6 x 64 on AVX-512 and 6 x 16 on AVX2 fill the registers).
@@ -20,6 +21,12 @@ const ROW_VECTORS: usize = 16;
 
 /// The same where there are fewer.
 const SHORT_ROW_VECTORS: usize = 8;
+
+/// The most rows that are not computed in tiles.
+pub(super) const MAX_FEW_ROWS: usize = 3;
+
+/// Elements of B from which that pays for more than one row.
+const MIN_ELEMENTS_FOR_FEW_ROWS: usize = 1 << 15;
 
 /// Longest run of k in one pass of [`Block::run_deep`].
 const MAX_DEEP: usize = 1024;
@@ -134,6 +141,14 @@ impl<F: Real> Block<'_, F> {
         if self.rows == 0 || self.columns == 0 {
             return;
         }
+        if self.is_for_few_rows() {
+            if let Some(block) = self.as_type::<f32>() {
+                dispatch(FewRows(block));
+            } else if let Some(block) = self.as_type::<f64>() {
+                dispatch(FewRows(block));
+            }
+            return;
+        }
         if let Some(block) = self.as_type::<f32>() {
             dispatch(Task(block, room.map(|room| room.cast())));
         } else if let Some(block) = self.as_type::<f64>() {
@@ -143,6 +158,23 @@ impl<F: Real> Block<'_, F> {
 }
 
 impl<'a, F: Real> Block<'a, F> {
+    /// Whether tiles would be too low: one vector wide, they read short pieces of the rows of B, and few sums under way wait
+    /// for each other. Wide ones are good enough, and so are those of two rows as long as B stays in the cache.
+    fn is_for_few_rows(&self) -> bool {
+        let width = 64 / size_of::<F>();
+        let is_in_rows = self.b.next == width && self.columns > width;
+        let depth = || {
+            self.segments
+                .iter()
+                .map(|segment| segment[1])
+                .sum::<usize>()
+        };
+        let is_long = || self.columns * depth() >= MIN_ELEMENTS_FOR_FEW_ROWS;
+        !is_wide(isa())
+            && is_in_rows
+            && (self.rows == 1 || (self.rows <= MAX_FEW_ROWS && is_long()))
+    }
+
     /// [`Block::run`] in several passes over k where it is long, so that a strip of B stays in the cache.
     ///
     /// # Safety
@@ -242,8 +274,8 @@ impl<F: Element> Kernel for Task<'_, F> {
 }
 
 /// Whether there are 32 registers of 64 bytes, so that strips may be several vectors wide.
-pub(super) const fn is_wide<S: Simd>() -> bool {
-    matches!(S::ISA, Isa::Avx512)
+pub(super) const fn is_wide(isa: Isa) -> bool {
+    matches!(isa, Isa::Avx512)
 }
 
 /// Vectors in the next strip of columns, of `left` vectors that are left: as wide as the registers allow, but 3 + 2 for 5,
@@ -337,7 +369,7 @@ fn rows<F: Element, S: Simd>(
         }
         // SAFETY: the caller of `Block::run` vouches for the operands; the tile lies within the block.
         unsafe {
-            if const { is_wide::<S>() } {
+            if const { is_wide(S::ISA) } {
                 match vectors {
                     1 => by_rows::<F, S, 1>(s, taken, &tile),
                     2 => by_rows::<F, S, 2>(s, taken, &tile),
@@ -363,9 +395,9 @@ unsafe fn copying<F: Element, S: Simd>(s: S, vectors: usize, tile: &Tile<'_, F>)
     // SAFETY: as the caller vouches.
     unsafe {
         match vectors {
-            2 if const { is_wide::<S>() } => F::tile::<S, PANEL_ROWS, 2, true>(s, tile),
-            3 if const { is_wide::<S>() } => F::tile::<S, PANEL_ROWS, 3, true>(s, tile),
-            4 if const { is_wide::<S>() } => F::tile::<S, PANEL_ROWS, 4, true>(s, tile),
+            2 if const { is_wide(S::ISA) } => F::tile::<S, PANEL_ROWS, 2, true>(s, tile),
+            3 if const { is_wide(S::ISA) } => F::tile::<S, PANEL_ROWS, 3, true>(s, tile),
+            4 if const { is_wide(S::ISA) } => F::tile::<S, PANEL_ROWS, 4, true>(s, tile),
             _ => F::tile::<S, PANEL_ROWS, 1, true>(s, tile),
         }
     }
@@ -385,7 +417,7 @@ unsafe fn by_rows<F: Element, S: Simd, const VECTORS: usize>(
             1 => F::tile::<S, 1, VECTORS, false>(s, tile),
             2 => F::tile::<S, 2, VECTORS, false>(s, tile),
             4 => F::tile::<S, 4, VECTORS, false>(s, tile),
-            MAX_ROWS if const { is_wide::<S>() && VECTORS == 1 } => {
+            MAX_ROWS if const { is_wide(S::ISA) && VECTORS == 1 } => {
                 F::tile::<S, MAX_ROWS, VECTORS, false>(s, tile);
             }
             _ => F::tile::<S, PANEL_ROWS, VECTORS, false>(s, tile),

@@ -16,7 +16,7 @@ impl Kernel for Dots<'_, f32> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // SAFETY: vouched for by the caller of `Block::run_dots`, which alone runs it.
-        unsafe { multiply::<f32, S>(s, &self.0, const { is_wide::<S>() }) }
+        unsafe { multiply::<f32, S>(s, &self.0, const { is_wide(S::ISA) }) }
     }
 }
 
@@ -25,7 +25,7 @@ impl Kernel for Dots<'_, f64> {
     #[inline(always)]
     fn run<S: Simd>(self, s: S) {
         // SAFETY: vouched for by the caller of `Block::run_dots`, which alone runs it.
-        unsafe { multiply::<f64, S>(s, &self.0, const { is_wide::<S>() }) }
+        unsafe { multiply::<f64, S>(s, &self.0, const { is_wide(S::ISA) }) }
     }
 }
 

@@ -5,7 +5,8 @@
 //! Rows of A are read in place; an A that is stored transposed and used for many columns is packed once, for all pieces of
 //! work (`driver`). A B that several pieces share is packed once too, any other
 //! strip by strip where it is used (by the first tile of the strip, if B is stored as it is), and never goes to memory
-//! again. A B that serves many products may be packed beforehand ([`PackedB`]). A few columns are sums along vectors (`dots`).
+//! again. A B that serves many products may be packed beforehand ([`PackedB`]). A few columns are sums along vectors (`dots`); for
+//! a few rows B is read in long runs (`few_rows`).
 //!
 //! The bits of C depend on the shape and the numbers alone: each element is summed over k in order, in blocks whose length
 //! depends on k, by one thread; only products with few outputs and a long k are cut along k, into parts fixed by the shape
@@ -14,6 +15,7 @@
 mod block;
 mod dots;
 mod driver;
+mod few_rows;
 mod pack;
 mod row_map;
 mod tile;
@@ -26,6 +28,7 @@ pub(crate) use row_map::RowMap;
 pub(crate) use tile::Segment;
 
 use crate::kernels::scratch::with_scratch;
+use crate::kernels::simd::isa;
 use crate::parallel;
 use crate::real::Real;
 use driver::{Output, Right, split_k};
@@ -47,6 +50,11 @@ const COLUMN_STEP: usize = 64;
 const _: () = assert!(COLUMN_STEP == block::STRIP_VECTORS * width::<f32>());
 /// Rows below which B is read where it is: copying it would cost more than it saves.
 const MIN_ROWS_TO_PACK_B: usize = 48;
+/// The same where strips are one vector wide and B does not stay in the first cache: rows a power of two apart share its
+/// places, so each tile would read the strip from the second one.
+const MIN_ROWS_TO_PACK_LARGE_B: usize = 16;
+/// Elements of such a B.
+const LARGE_B: usize = 1 << 15;
 /// Elements of B up to which it is packed whole, by all threads, before the product.
 const MAX_ELEMENTS_TO_PACK_B_WHOLE: usize = 1 << 18;
 /// Rows of a piece at least where pieces pack their own strips of B.
@@ -113,6 +121,17 @@ impl Gemm {
             return 1;
         }
         (self.k / 1024).clamp(1, 16)
+    }
+
+    /// Whether B is not packed but for columns that do not fill a vector.
+    fn reads_b_in_place(&self) -> bool {
+        let is_large = !block::is_wide(isa()) && self.k.saturating_mul(self.n) >= LARGE_B;
+        let least = if is_large {
+            MIN_ROWS_TO_PACK_LARGE_B
+        } else {
+            MIN_ROWS_TO_PACK_B
+        };
+        !self.trans_b && self.m < least
     }
 
     /// Whether B is packed whole before the product. Else each piece packs the strips that it needs right before their use,
@@ -294,7 +313,7 @@ pub fn gemm<F: Real>(
     };
     match b {
         Operand::Packed(b) => split_k(shape, a, Right::packed(b.values, shape), c),
-        Operand::Plain(b) if !shape.trans_b && m < MIN_ROWS_TO_PACK_B => {
+        Operand::Plain(b) if shape.reads_b_in_place() => {
             // Whole vectors of B are read in place; a last, partial one is packed.
             let whole = n / width::<F>() * width::<F>();
             let tail = if whole < n { width::<F>() * k } else { 0 };

@@ -189,13 +189,16 @@ fn f64_products_match_three_loops_on_every_level() {
 
 #[test]
 fn levels_threads_and_packing_give_the_same_bits() {
-    // Packed A, several blocks of k, pieces for threads, k cut into parts, and a product turned over.
+    // Packed A, several blocks of k, pieces for threads, k cut into parts, a product turned over, and few rows.
     let large = [
         (512, 130, 600),
         (200, 150, 900),
         (513, 70, 300),
         (24, 27, 9000),
         (65, 130, 1100),
+        (1, 700, 900),
+        (3, 530, 615),
+        (20, 400, 130),
     ];
     let shapes = large
         .into_iter()
