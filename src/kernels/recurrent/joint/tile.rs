@@ -18,6 +18,12 @@ pub(super) const fn max_rows<S: Simd>() -> usize {
     }
 }
 
+/// Whether registers hold all sums of so many rows. Of one row they do everywhere, and more of them hide the latency of an
+/// addition.
+const fn has_room_for_all<S: Simd>(rows: usize) -> bool {
+    matches!(S::ISA, Isa::Avx512) || rows == 1
+}
+
 /// Rows of weights that are asked for ahead: a block does not stay in the first cache.
 const AHEAD: usize = 8;
 
@@ -75,7 +81,7 @@ impl<P: Plan> Tile<'_, P> {
         let mut sums = [[[0.0; LANES]; VECTORS]; ROWS];
         // SAFETY: as the caller vouches.
         unsafe {
-            if const { matches!(S::ISA, Isa::Avx512) } {
+            if const { has_room_for_all::<S>(ROWS) } {
                 self.sum_all(s, &mut sums);
             } else {
                 for vector in 0..VECTORS {
@@ -96,7 +102,7 @@ impl<P: Plan> Tile<'_, P> {
         (kernel, recurrent)
     }
 
-    /// All sums at once, for 32 registers.
+    /// All sums at once, where registers hold them.
     ///
     /// # Safety
     /// As [`Tile::run`]; there are `ROWS` rows.
@@ -156,7 +162,7 @@ impl<P: Plan> Tile<'_, P> {
         }
     }
 
-    /// One vector of sums of each row, for 16 registers.
+    /// One vector of sums of each row at a time.
     ///
     /// # Safety
     /// As [`Tile::run`]; there are `ROWS` rows.
