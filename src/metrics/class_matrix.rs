@@ -171,7 +171,7 @@ fn read_classes<F: Real>(
 ) -> Result<Vec<usize>> {
     found.clear();
     let reach = |threshold: f64| {
-        move |value: &F| Some(usize::from(*value >= F::of(threshold))).filter(|_| !value.is_nan())
+        move |value: &F| (!value.is_nan()).then_some(usize::from(*value >= F::of(threshold)))
     };
     match form {
         Form::Labels => {

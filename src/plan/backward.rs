@@ -233,7 +233,7 @@ impl<F: Real> Planner<'_, F> {
             if scratch.reads_inputs {
                 self.memory.used(piece, time);
             }
-            let index = half.add(Some(piece).filter(|_| scratch.reads_inputs), false);
+            let index = half.add(scratch.reads_inputs.then_some(piece), false);
             half.pieces.inputs.push(index);
         }
         for &mask in &node.masks {
@@ -248,7 +248,7 @@ impl<F: Real> Planner<'_, F> {
             if scratch.reads_outputs {
                 self.memory.used(piece, time);
             }
-            let index = half.add(Some(piece).filter(|_| scratch.reads_outputs), false);
+            let index = half.add(scratch.reads_outputs.then_some(piece), false);
             half.pieces.outputs.push(index);
         }
         for &piece in &self.saved[i] {
