@@ -22,10 +22,10 @@ const ROW_VECTORS: usize = 16;
 /// The same where there are fewer.
 const SHORT_ROW_VECTORS: usize = 8;
 
-/// The most rows that are not computed in tiles.
+/// The most rows that [`FewRows`] computes, where tiles are narrow.
 pub(super) const MAX_FEW_ROWS: usize = 3;
 
-/// Elements of B from which that pays for more than one row.
+/// Elements of B, more than the first cache holds, from which that is faster than tiles for more than one row.
 const MIN_ELEMENTS_FOR_FEW_ROWS: usize = 1 << 15;
 
 /// Longest run of k in one pass of [`Block::run_deep`].
